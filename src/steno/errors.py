@@ -1,0 +1,80 @@
+"""Every exception that steno raises on purpose, each with a message and a hint.
+
+The tree::
+
+    StenoError
+     +-- ConfigError           a setting that can't be used: names the key, the value and the line
+     +-- IdentityError         a session, or a prefix of its id, that names no transcript or several
+     +-- WriteError            a writer could not store a batch
+     +-- SchemaVersionError    a database that a newer (or another) program made
+     +-- TranscriptError       a transcript that can't be read at all
+     +-- QueryError            a query that the index refused
+
+``record()`` raises none of these: what goes wrong on the way of an event is counted, shown by
+``Recorder.stats()`` and said once at a rate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class StenoError(Exception):
+    """Base of all errors that steno raises on purpose.
+
+    Attributes:
+        message: What happened, in one sentence that names the thing concerned.
+        hint: What to do about it, or "" where the message says it all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep what happened and what to do about it."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(StenoError):
+    """A setting that can't be used."""
+
+
+class IdentityError(StenoError):
+    """A session, or a prefix of its id, that names no transcript or several."""
+
+
+class WriteError(StenoError):
+    """A writer could not store a batch, or a part of it.
+
+    Attributes:
+        transient: True where the cause lies outside the events (full disk, locked database, no
+            permission), so that the same batch may well be stored later.
+        unwritten: The sequence numbers that are not stored; None means the whole batch.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        transient: bool = False,
+        unwritten: Sequence[int] | None = None,
+    ) -> None:
+        """Keep the cause's kind and which events it concerns."""
+        super().__init__(message, hint=hint)
+        self.transient = transient
+        self.unwritten = unwritten
+
+
+class SchemaVersionError(StenoError):
+    """A database that a newer version of steno, or another program, made."""
+
+
+class TranscriptError(StenoError):
+    """A transcript that can't be read at all."""
+
+
+class QueryError(StenoError):
+    """A query that the index refused."""

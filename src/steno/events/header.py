@@ -1,0 +1,93 @@
+"""The first line of a transcript: which session this is, and who recorded it.
+
+Versions 1 to 3 come from other programs that share the format (OpenClaw, pi); they carry ``id``,
+``timestamp`` and ``cwd``. Version 4 adds ``session_id``, ``sessionKey`` and ``agentId`` and is
+what steno writes. A reader goes by the fields, not by the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
+
+from steno.identity import agent_of
+
+HEADER_VERSION = 4
+
+
+class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="session"):
+    """What the first line of a transcript says.
+
+    Attributes:
+        version: Version of the transcript format.
+        id: The session's id; the name that other programs give to ``session_id``.
+        session_id: The session's id, as it was given.
+        session_key: The logical conversation, such as ``agent:main:main``; JSON ``sessionKey``.
+        agent_id: The agent that the key names; JSON ``agentId``.
+        timestamp: When the session began; aware.
+        cwd: Working directory of the recorded program.
+        user_id: The user for whom the session ran.
+        chat_id: The chat that it belongs to.
+        message_id: The message that it answers.
+        parent: Id of the session that began this one.
+        tags: Free tags.
+        host: Name of the machine.
+        pid: Number of the process.
+        program: Name of the recorded program.
+        recorder: Id of the recorder that began the transcript.
+        steno: Version of steno that began it.
+        extra: What a newer version put into the line, kept for the next write.
+    """
+
+    version: int = field(default_factory=lambda: HEADER_VERSION)
+    id: str = field(default_factory=str)
+    session_id: str = field(default_factory=str)
+    session_key: str | None = field(default_factory=lambda: None, name="sessionKey")
+    agent_id: str | None = field(default_factory=lambda: None, name="agentId")
+    timestamp: datetime
+    cwd: str | None = field(default_factory=lambda: None)
+    user_id: str | None = None
+    chat_id: str | None = None
+    message_id: str | None = None
+    parent: str | None = None
+    tags: tuple[str, ...] = ()
+    host: str | None = None
+    pid: int | None = None
+    program: str | None = None
+    recorder: str | None = None
+    steno: str | None = None
+    extra: Mapping[str, Any] | UnsetType = UNSET
+
+
+def make_header(session_id: str, timestamp: datetime, **identity: Any) -> Header:  # noqa: ANN401 - the fields of Header
+    """Build a version 4 header; the agent is read from the key unless it is given.
+
+    Args:
+        session_id: The session's id, as it was given.
+        timestamp: When the session began; aware.
+        identity: Any other field of `Header`.
+    """
+    identity.setdefault("agent_id", agent_of(identity.get("session_key")))
+    return Header(id=session_id, session_id=session_id, timestamp=timestamp, **identity)
+
+
+def upgrade_header(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of version 4 to a header of any version, older or newer.
+
+    Nothing is invented: a key that the header lacks stays None.
+    """
+    header = dict(raw)
+    identifier = header.get("session_id") or header.get("id") or ""
+    if not isinstance(identifier, str):
+        identifier = msgspec.json.encode(identifier).decode()
+    header["session_id"] = identifier
+    header["id"] = header["id"] if isinstance(header.get("id"), str) else identifier
+    if not isinstance(header.get("version"), int):
+        header["version"] = 1
+    if header.get("agentId") is None and isinstance(header.get("sessionKey"), str):
+        header["agentId"] = agent_of(header["sessionKey"])
+    return header

@@ -1,0 +1,438 @@
+"""The recorder: takes events from a program without ever getting in its way.
+
+Strategy for forks: a worker thread does not survive ``fork()``, and a queue that was copied would
+be written twice. So the child begins clean: an empty buffer, a recorder id of its own, writers
+without the parent's files; threads are begun with its first event. Strategy for the end: an
+``atexit`` hook flushes every recorder that is still open, within a deadline; one that is dropped
+without `close` says so and is closed in the background.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from steno import notices
+from steno.events.header import make_header
+from steno.events.model import Event
+from steno.identity import describe_process, new_recorder_id, new_session_id
+from steno.recording.buffer import DROP, Buffer, Mark
+from steno.recording.dead_letters import DeadLetters
+from steno.recording.interrupted import close_interrupted
+from steno.recording.lane import Lane
+from steno.recording.session import Session
+from steno.recording.statistics import RecorderStats
+from steno.recording.worker import Worker
+from steno.writers.base import Follower, Writer
+from steno.writers.jsonl import JsonlWriter
+from steno.writers.losses import Losses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from steno.events.processors import Processor
+
+CLOSE_TIMEOUT_S = 10.0
+"""Seconds that `Recorder.close` takes at most."""
+
+
+class Settings:
+    """How a recorder works; the values of `RecorderBuilder`."""
+
+    def __init__(  # noqa: PLR0913 - one for each setting
+        self,
+        *,
+        batch_size: int = 100,
+        batch_timeout_ms: int = 100,
+        channel_buffer_size: int = 10_000,
+        overflow: str = DROP,
+        block_timeout_ms: int = 1000,
+        processors: Sequence[Processor] = (),
+        dead_letters: Path | None = None,
+    ) -> None:
+        """Keep the settings; `RecorderBuilder` has checked them."""
+        self.batch_size = batch_size
+        self.batch_timeout_ms = batch_timeout_ms
+        self.channel_buffer_size = channel_buffer_size
+        self.overflow = overflow
+        self.block_timeout_ms = block_timeout_ms
+        self.processors = tuple(processors)
+        self.dead_letters = dead_letters
+
+
+class _Engine:
+    """Buffer, worker and lanes of one process; what goes on when the recorder is dropped."""
+
+    def __init__(self, writers: Sequence[Writer], settings: Settings) -> None:
+        self.recorder = new_recorder_id()
+        self.writers = writers
+        self.losses = Losses()
+        self.buffer = Buffer(
+            self.losses,
+            capacity=settings.channel_buffer_size,
+            step=settings.batch_size,
+            overflow=settings.overflow,
+            block_timeout_s=settings.block_timeout_ms / 1000,
+        )
+        self.truth = next((each for each in writers if isinstance(each, JsonlWriter)), None)
+        self.followers: list[Follower] = []
+        if self.truth is not None:
+            for writer in writers:
+                if isinstance(writer, Follower):
+                    self.truth.landings.followed = True
+                    writer.follow(self.truth.landings)
+                    self.followers.append(writer)
+        # The transcripts come first: they are of record, and others follow them.
+        ordered = sorted(writers, key=lambda writer: writer is not self.truth)
+        limit = max(1, settings.channel_buffer_size // 2)
+        self.lanes = [
+            Lane(
+                writer,
+                limit=limit,
+                dead_letters=DeadLetters(settings.dead_letters, writer.name),
+                losses=self.losses if at == 0 else None,
+                follows=writer in self.followers,
+                on_progress=self.buffer.signal,
+            )
+            for at, writer in enumerate(ordered)
+        ]
+        self.worker = Worker(
+            self.buffer,
+            self.lanes,
+            [self.losses] + ([self.truth.losses] if self.truth is not None else []),
+            recorder=self.recorder,
+            batch_size=min(settings.batch_size, limit),
+            batch_timeout_s=settings.batch_timeout_ms / 1000,
+            processors=settings.processors,
+            first=self._look_back,
+        )
+        self._closed = threading.Lock()
+        self.ended = False
+
+    def start(self) -> None:
+        """Begin the threads; from now on a thread that dies is begun anew."""
+        self.buffer.revive = self._revive
+        self.worker.start()
+
+    def _revive(self) -> None:
+        self.worker.start()
+        for lane in self.lanes:
+            lane.start()
+
+    def _look_back(self) -> Sequence[Event]:
+        """Take over what dead recorders have left in the folder of transcripts."""
+        truth = self.truth
+        if truth is None:
+            return ()
+
+        def take_over(paths: list[str]) -> None:
+            for follower in self.followers:
+                follower.adopt([os.fspath(truth.directory / path) for path in paths])
+
+        return close_interrupted(truth.directory, take_over)
+
+    def flush(self, timeout_s: float | None) -> bool:
+        mark = Mark()
+        self.start()
+        self.buffer.put_beside(mark)
+        for lane in self.lanes:
+            lane.hurry()
+        return mark.wait(timeout_s) and all(lane.stats().pending == 0 for lane in self.lanes)
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush, end the threads and release the writers; True when nothing was left behind."""
+        with self._closed:
+            if self.ended:
+                return True
+            self.ended = True
+            deadline = time.monotonic() + timeout_s
+            self.buffer.close()
+            self.start()
+            self.buffer.put_beside(Mark(stop=True))
+            # A part of the time is kept for setting aside what can't be stored.
+            for lane in self.lanes:
+                lane.hurry(deadline - timeout_s * 0.2)
+            done = self.worker.join(deadline - time.monotonic())
+            while self.buffer.queue:
+                self.buffer.queue.popleft()
+                self.buffer.dropped += 1
+            for lane in self.lanes:
+                done = lane.join(deadline - time.monotonic()) and done
+            settled = done and all(lane.stats().pending == 0 for lane in self.lanes)
+            for lane in self.lanes:
+                if lane.join(0) and lane.writer is not self.truth:
+                    lane.writer.close()
+            if self.truth is not None and self.lanes[0].join(0):
+                self.truth.close(settled=settled)
+            return settled
+
+
+_live: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+class Recorder:
+    """Records events; safe for all threads and tasks, and after a fork.
+
+    Made by `steno.open`, `steno.from_config` or `RecorderBuilder`. Without writers, recording is
+    off: there are no threads, and `record` does nothing.
+    """
+
+    def __init__(self, writers: Sequence[Writer], settings: Settings | None = None) -> None:
+        """Begin to record with these writers."""
+        self._writers = tuple(writers)
+        self._settings = settings or Settings()
+        self._lock = threading.Lock()
+        self._open_engine()
+        _live.add(self)
+
+    def _open_engine(self) -> None:
+        self._engine = _Engine(self._writers, self._settings)
+        self._buffer = self._engine.buffer
+        self._finalizer = weakref.finalize(self, _abandon, self._engine)
+        self._finalizer.atexit = False
+        self._forked = False
+        if self._writers:
+            self._engine.start()
+        else:
+            self._buffer.limit = -1
+
+    @property
+    def enabled(self) -> bool:
+        """Tell whether there is anything to record to."""
+        return bool(self._writers)
+
+    @property
+    def recorder_id(self) -> str:
+        """The id that stands in every event of this recorder in this process."""
+        return self._engine.recorder
+
+    def record(self, event: Event) -> bool:
+        """Record one event; never blocks (with the default policy) and never raises.
+
+        Hand the event over: what it refers to is encoded later, on another thread.
+
+        Returns:
+            True when it was accepted for writing; False when it was dropped, which is counted.
+        """
+        buffer = self._buffer
+        queue = buffer.queue
+        depth = len(queue)
+        if depth >= buffer.limit:
+            return self._refuse(event)
+        queue.append(event)
+        if not depth % buffer.step:
+            buffer.signal()
+        return True
+
+    def _refuse(self, event: Event) -> bool:
+        if not self._writers:
+            return False
+        if self._forked:
+            self._restart()
+            return self.record(event)
+        return self._buffer.refuse(event)
+
+    def session(
+        self,
+        session_id: str | None = None,
+        *,
+        key: str | None = None,
+        user_id: str | None = None,
+        chat_id: str | None = None,
+        message_id: str | None = None,
+        parent: str | None = None,
+        tags: Sequence[str] = (),
+        agent_id: str | None = None,
+    ) -> Session:
+        """Begin a session, or go on with one.
+
+        Args:
+            session_id: Its id; made up when it is not given. A session that has a transcript
+                already is continued in it, and its header stays as it is.
+            key: The session key: the logical conversation, such as ``agent:main:main``.
+            user_id: The user for whom it runs.
+            chat_id: The chat that it belongs to.
+            message_id: The message that it answers.
+            parent: Id of the session that begins this one.
+            tags: Free tags.
+            agent_id: The agent; read from the key when it is not given.
+        """
+        identity: dict[str, Any] = {
+            "session_key": key,
+            "user_id": user_id,
+            "chat_id": chat_id,
+            "message_id": message_id,
+            "parent": parent,
+            "tags": tuple(tags),
+            "recorder": self.recorder_id,
+            **describe_process(),
+        }
+        if agent_id is not None:
+            identity["agent_id"] = agent_id
+        header = make_header(session_id or new_session_id(), datetime.now(UTC), **identity)
+        if self._writers and not self._buffer.closed:
+            if self._forked:
+                self._restart()
+            self._buffer.put_beside(header)
+            if len(self._buffer.queue) == 1:
+                self._buffer.signal()
+        return Session(self.record, header)
+
+    def flush(self, timeout_s: float | None = CLOSE_TIMEOUT_S) -> bool:
+        """Write everything that was accepted before, the queue included, and go on.
+
+        Args:
+            timeout_s: Seconds to wait at most; None waits for as long as it takes.
+
+        Returns:
+            True when all of it is stored by every writer.
+        """
+        if not self._writers or self._forked or self._buffer.closed:
+            return True
+        return self._engine.flush(timeout_s)
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """Flush, then end; may be called twice and from any thread.
+
+        Args:
+            timeout_s: Seconds to wait at most.
+
+        Returns:
+            True when everything was stored; otherwise stderr says what was not, and where it is.
+        """
+        self._finalizer.detach()
+        if not self._writers or self._forked:
+            self._buffer.close()
+            return True
+        settled = self._engine.close(timeout_s)
+        if not settled:
+            stats = self.stats()
+            notices.say(
+                f"close-{self.recorder_id}",
+                f"ERROR the recorder could not write everything in {timeout_s:g} s: "
+                f"{stats.pending} event(s) pending, {stats.failed} failed; {stats.last_error}",
+            )
+        return settled
+
+    async def aclose(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """As `close`, without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - 40 ms of imports for those who don't use it
+
+        return await asyncio.to_thread(self.close, timeout_s)
+
+    def stats(self) -> RecorderStats:
+        """Return the recorder's own figures; see `RecorderStats` for what adds up."""
+        engine, buffer, worker = self._engine, self._buffer, self._engine.worker
+        writers = {lane.name: lane.stats() for lane in engine.lanes}
+        first = next(iter(writers.values()), None)
+        depth = max(0, len(buffer.queue) - buffer.beside)
+        accepted = worker.taken + depth + buffer.dropped
+        written = first.written if first else 0
+        dropped = buffer.dropped + worker.filtered + (first.dropped if first else 0)
+        failed = worker.unfit + (first.failed if first else 0)
+        return RecorderStats(
+            accepted=accepted,
+            written=written,
+            dropped=dropped,
+            failed=failed,
+            pending=accepted - written - dropped - failed,
+            retried=sum(each.retried for each in writers.values()),
+            queue_depth=depth,
+            gaps=worker.gaps,
+            last_error=next((each.last_error for each in writers.values() if each.last_error), None),
+            writers=writers,
+        )
+
+    def __enter__(self) -> Self:
+        """Return the recorder."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the recorder."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the recorder."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the recorder without blocking the event loop."""
+        await self.aclose()
+
+    # -- forks ---------------------------------------------------------------------------
+
+    def _after_fork(self) -> None:
+        """Begin clean in the child: nothing of the parent's is written here."""
+        self._lock = threading.Lock()
+        if not self._writers or self._buffer.closed:
+            return
+        self._finalizer.detach()
+        for writer in self._writers:
+            after_fork = getattr(writer, "after_fork", None)
+            if after_fork is not None:
+                after_fork()
+        self._forked = True
+        # The parent's queue is left to the parent; a limit below zero sends the child's first
+        # event to `_refuse`, which begins the threads.
+        self._buffer = Buffer(Losses(), capacity=1, step=1)
+        self._buffer.limit = -1
+
+    def _restart(self) -> None:
+        with self._lock:
+            if not self._forked:
+                return
+            self._open_engine()
+            # multiprocessing ends its children with os._exit, which runs no atexit hook.
+            pools = sys.modules.get("multiprocessing.util")
+            if pools is not None:
+                pools.Finalize(self, _flush_engine, args=(self._engine,), exitpriority=100)
+
+
+def _flush_engine(engine: _Engine) -> None:
+    engine.flush(CLOSE_TIMEOUT_S)
+
+
+def _abandon(engine: _Engine) -> None:
+    """Close the engine of a recorder that was dropped without `close`."""
+    if engine.ended or not engine.writers:
+        return
+    notices.say(
+        f"abandoned-{engine.recorder}",
+        "WARN Session recorder was dropped without close(); its last events are written in the "
+        "background. Use `with steno.open(...)`, or call close()",
+    )
+    threading.Thread(target=engine.close, args=(CLOSE_TIMEOUT_S,), daemon=True).start()
+
+
+def _close_all() -> None:
+    for recorder in list(_live):
+        if not recorder._buffer.closed:  # noqa: SLF001 - both live in this module
+            recorder.close()
+
+
+def _fork_all() -> None:
+    notices.reset()
+    for recorder in list(_live):
+        recorder._after_fork()  # noqa: SLF001 - both live in this module
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_fork_all)

@@ -1,0 +1,11 @@
+"""WHERE bytes lie: files, their permissions and locks, the home, and lines of JSONL.
+
+In: bytes and safe names. Out: bytes that are on disk whole, or an `OSError`. May import
+``steno.identity``, ``steno.notices`` and ``steno.errors``; knows nothing of events.
+
+- ``files``: folders and files of the right permissions, atomic replacement, fsync;
+- ``home``: where things lie under ``~/.steno``;
+- ``lines``: reading a file line by line with byte offsets, torn tails included;
+- ``transcript``: the one place that begins a transcript and appends to it;
+- ``lease``: the mark of a living recorder, and what dead ones left behind.
+"""

@@ -1,0 +1,44 @@
+"""Where things lie under steno's home, ``~/.steno`` unless it was moved."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Home(Struct, frozen=True):
+    """The folder that holds everything steno keeps.
+
+    Attributes:
+        path: The folder; it need not exist yet.
+    """
+
+    path: Path
+
+    @property
+    def sessions(self) -> Path:
+        """Transcripts, in a folder for each UTC day."""
+        return self.path / "sessions"
+
+    @property
+    def index(self) -> Path:
+        """The SQLite index."""
+        return self.path / "sessions.db"
+
+    @property
+    def configuration(self) -> Path:
+        """The configuration file."""
+        return self.path / "steno.yaml"
+
+    @property
+    def dead_letters(self) -> Path:
+        """Events that a writer could not store, a file for each writer."""
+        return self.path / "dead-letters"
+
+
+def find_home(path: str | os.PathLike[str] | None = None) -> Home:
+    """Tell where the home is: the argument, else ``STENO_HOME``, else ``~/.steno``."""
+    chosen = path or os.environ.get("STENO_HOME") or "~/.steno"
+    return Home(Path(os.path.abspath(Path(chosen).expanduser())))  # noqa: PTH100 - keeps links as they are

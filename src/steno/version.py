@@ -1,0 +1,3 @@
+"""The version of steno."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,10 @@
+"""WHO stores a batch: the writer protocol and its implementations.
+
+In: batches of events, each on a thread of the writer's own. Out: nothing, or a `WriteError`. May
+import ``steno.storage`` and ``steno.events``; writers do not import each other.
+
+- ``base``: the protocol, the batch, and how a follower learns what lies in the transcripts;
+- ``jsonl``: the transcripts, the truth;
+- ``sqlite``: the index, with ``schema`` (tables and migrations) and ``rows`` (events to rows);
+- ``registry``: writers by name, loaded when they are first asked for.
+"""
