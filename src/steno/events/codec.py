@@ -85,7 +85,8 @@ class LineEncoder:
         """
         try:
             stamp = event.timestamp
-            if stamp.tzinfo is not UTC or event.extra is not msgspec.UNSET:
+            plain = event.extra is msgspec.UNSET and type(event) is not UnknownEvent
+            if stamp.tzinfo is not UTC or not plain:
                 return self._encode_slowly(event, seq)
             line = _encode(event)
         except Exception:  # noqa: BLE001 - whatever a value makes the encoder raise, it is salvaged

@@ -1,0 +1,394 @@
+"""The index: an SQLite database that is derived from the transcripts.
+
+Strategy: a batch is stored at once, without waiting for the transcripts. For every transcript the
+database knows up to which byte its lines are in the rows; that position moves in the same
+transaction as the rows do. Where a batch was stored and the transcript writer says that its lines
+begin at the position, the position simply moves on. Where they begin later, somebody else has
+written in between, or a batch was skipped: then the lines are read from the transcript. Rows may
+be stored twice and stay the same, so nothing is lost and nothing counts double, whenever a process
+dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steno.errors import SchemaVersionError, TranscriptError, WriteError
+from steno.events.codec import decode_line
+from steno.events.header import Header
+from steno.events.salvage import clean_text
+from steno.storage.files import FILE_MODE, make_folder
+from steno.storage.lines import read_lines
+from steno.writers import schema
+from steno.writers.base import Batch, Extent, Landings
+from steno.writers.rows import Rows
+from steno.writers.statements import POSITION_UPSERT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PIECE_LINES = 500
+_PIECE_BYTES = 1024 * 1024
+"""What is read from a transcript in one transaction: other writers must get their turn."""
+
+_MAX_POSITIONS = 50_000
+
+_PENDING = 1 << 62
+"""A place behind the end of every file."""
+
+
+class SqliteWriter:
+    """Keeps the index up to date.
+
+    Attributes:
+        name: ``sqlite``.
+        path: The database.
+    """
+
+    name = "sqlite"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: str = "os",
+        busy_timeout_ms: int = 5000,
+    ) -> None:
+        """Look at the database, if there is one; it is opened with the first batch.
+
+        Args:
+            path: The database; ``~`` is expanded.
+            durability: ``os`` or ``fsync``, as for the transcripts.
+            busy_timeout_ms: How long to wait for another process that writes.
+
+        Raises:
+            SchemaVersionError: A newer steno, or another program, has made the database.
+        """
+        self.path = Path(path).expanduser()
+        self._synchronous = "FULL" if durability == "fsync" else "NORMAL"
+        self._busy_timeout_ms = busy_timeout_ms
+        self._reset()
+        check_version(self.path)
+
+    def _reset(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._landings: Landings | None = None
+        self._taken: list[Extent] = []
+        self._unread: dict[str, int] = {}
+        self._skipped: set[int] = set()
+        self._seen = 0
+        self._positions: dict[str, int] = {}
+        self._data_version = -1
+
+    # -- the writer ----------------------------------------------------------------------
+
+    def write(self, batch: Batch) -> None:
+        """Store the facts of a batch.
+
+        Raises:
+            WriteError: It could not be stored; transient where the cause lies in the database.
+        """
+        rows = Rows()
+        for header in batch.headers.values():
+            rows.add_header(header)
+        for event, seq in zip(batch.events, batch.seqs, strict=True):
+            rows.add(event, batch.recorder, seq)
+        with self._transaction() as connection:
+            rows.store(connection)
+            self._seen = max(self._seen, batch.number)
+            self._advance(connection)
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child.
+
+        SQLite forbids a child to use, or even to close, a connection of its parent, so this one
+        is kept alive for ever.
+        """
+        if self._connection is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        self._reset()
+
+    # -- the follower --------------------------------------------------------------------
+
+    def follow(self, landings: Landings) -> None:
+        """Learn from the transcript writer what lies in the transcripts."""
+        self._landings = landings
+
+    def skip(self, batch: Batch) -> None:
+        """Take note of a batch that is to be read from the transcripts."""
+        self._skipped.add(batch.number)
+        self._seen = max(self._seen, batch.number)
+
+    def adopt(self, paths: Sequence[str]) -> None:
+        """Take note of transcripts that a dead recorder has left.
+
+        Safe to call from another thread than the writer's own.
+        """
+        self._unread |= dict.fromkeys(paths, _PENDING)
+
+    def catch_up(self) -> bool:
+        """Read a piece of what was missed.
+
+        Returns:
+            True when nothing is left to read.
+
+        Raises:
+            WriteError: As `write`.
+        """
+        if self._landings is not None and len(self._landings):
+            with self._transaction() as connection:
+                self._advance(connection)
+        for path in self._unread:
+            self._read_piece(path)
+            break
+        return not self._unread
+
+    def index_transcript(self, path: str | os.PathLike[str]) -> None:
+        """Bring the rows of one transcript up to date from scratch, in one transaction.
+
+        Raises:
+            WriteError: They could not be stored; the rows are as they were.
+        """
+        name = os.fspath(path)
+        with self._transaction() as connection:
+            self._forget(connection, name)
+            while not self._store_piece(connection, name, _PENDING):
+                pass
+        self._unread.pop(name, None)
+
+    def forget_transcript(self, path: str | os.PathLike[str]) -> None:
+        """Remove the rows of a transcript that is gone.
+
+        Raises:
+            WriteError: They could not be removed.
+        """
+        with self._transaction() as connection:
+            self._forget(connection, os.fspath(path))
+            connection.execute("DELETE FROM transcripts WHERE path = ?", (os.fspath(path),))
+
+    # -- positions -----------------------------------------------------------------------
+
+    def _advance(self, connection: sqlite3.Connection) -> None:
+        """Move the positions over what was stored and is in the transcripts by now."""
+        if self._landings is None:
+            return
+        extents, merged = self._landings.take(self._seen)
+        # Kept until the transaction is through, in case it has to be repeated.
+        self._taken = [*(replace_start(extent) for extent in merged), *self._taken, *extents]
+        moved: dict[str, tuple[str, int]] = {}
+        for extent in self._taken:
+            position = moved[extent.path][1] if extent.path in moved else self._position(
+                connection, extent.path
+            )
+            if extent.start == position and extent.batch not in self._skipped:
+                moved[extent.path] = (extent.session_id, extent.end)
+            elif extent.end > position:
+                self._unread[extent.path] = max(extent.end, self._unread.get(extent.path, 0))
+        connection.executemany(
+            POSITION_UPSERT,
+            [(path, session, end, None, 0) for path, (session, end) in moved.items()],
+        )
+        connection.executemany(
+            "UPDATE sessions SET transcript = ? WHERE session_id = ? AND transcript IS NULL",
+            [
+                (path, session)
+                for path, (session, _) in moved.items()
+                if path not in self._positions or self._positions[path] == 0
+            ],
+        )
+        for path, (_, end) in moved.items():
+            self._positions[path] = end
+
+    def _position(self, connection: sqlite3.Connection, path: str) -> int:
+        position = self._positions.get(path)
+        if position is None:
+            row = connection.execute(
+                "SELECT position FROM transcripts WHERE path = ?", (path,)
+            ).fetchone()
+            position = row[0] if row else 0
+            if len(self._positions) >= _MAX_POSITIONS:
+                self._positions.clear()
+            self._positions[path] = position
+        return position
+
+    def _read_piece(self, path: str) -> None:
+        end = self._unread[path]
+        with self._transaction() as connection:
+            done = self._store_piece(connection, path, end)
+        if done:
+            self._unread.pop(path, None)
+
+    def _store_piece(self, connection: sqlite3.Connection, path: str, end: int) -> bool:
+        """Store the next lines of a transcript; True when there are no more up to ``end``."""
+        position = self._position(connection, path)
+        if position >= end:
+            return True
+        rows, damaged, session_id, count = Rows(), 0, None, 0
+        begin = position
+        try:
+            with open(path, "rb") as file:
+                status = os.fstat(file.fileno())
+                known = connection.execute(
+                    "SELECT inode FROM transcripts WHERE path = ?", (path,)
+                ).fetchone()
+                inode = known[0] if known else None
+                if status.st_size < position or inode not in {None, status.st_ino}:
+                    # Another file has taken its place: what was known of the old one goes.
+                    self._forget(connection, path)
+                    begin = position = 0
+                for line in read_lines(file, position):
+                    if not line.whole or position >= end:
+                        break
+                    position = line.end
+                    count += 1
+                    try:
+                        entry = decode_line(line.data, lossless=False)
+                    except TranscriptError:
+                        damaged += 1
+                    else:
+                        session_id = session_id or entry.session_id
+                        if isinstance(entry, Header):
+                            rows.add_header(entry)
+                        else:
+                            recorder = entry.recorder if isinstance(entry.recorder, str) else ""
+                            rows.add(entry, recorder, entry.seq if isinstance(entry.seq, int) else 0)
+                    if count >= _PIECE_LINES or position - begin >= _PIECE_BYTES:
+                        break
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            message = f"cannot read {path}: {error.strerror}"
+            raise WriteError(message, hint="check the file", transient=True) from error
+        rows.store(connection)
+        connection.execute(POSITION_UPSERT, (path, session_id, position, status.st_ino, damaged))
+        if session_id is not None:
+            connection.execute(
+                "UPDATE sessions SET transcript = COALESCE(transcript, ?) WHERE session_id = ?",
+                (path, clean_text(session_id)),
+            )
+        self._positions[path] = position
+        return position == begin or position >= min(end, status.st_size)
+
+    def _forget(self, connection: sqlite3.Connection, path: str) -> None:
+        connection.execute(
+            "DELETE FROM sessions WHERE transcript = ? OR session_id = "
+            "(SELECT session_id FROM transcripts WHERE path = ?)",
+            (path, path),
+        )
+        connection.execute(
+            "UPDATE transcripts SET position = 0, inode = NULL, damaged_lines = 0 WHERE path = ?",
+            (path,),
+        )
+        self._positions.pop(path, None)
+
+    # -- the database --------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Open the database if need be, and commit what is done in the block, or nothing."""
+        try:
+            connection = self._connection
+            if connection is None:
+                connection = self._connection = connect(
+                    self.path, synchronous=self._synchronous, busy_timeout_ms=self._busy_timeout_ms
+                )
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                (version,) = connection.execute("PRAGMA data_version").fetchone()
+                if version != self._data_version:
+                    self._positions.clear()  # another process has moved some
+                    self._data_version = version
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._positions.clear()
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, OSError, SchemaVersionError) as error:
+            if not isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                self._drop_connection()
+            raise _explain(error, self.path) from error
+        self._skipped.difference_update(extent.batch for extent in self._taken)
+        self._taken = []
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+def replace_start(extent: Extent) -> Extent:
+    """Make of a merged extent one that is always read from disk."""
+    return Extent(extent.path, extent.session_id, -1, extent.end, extent.batch)
+
+
+def connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.Connection:
+    """Open an index for writing; it is created, or brought up to date, where needed.
+
+    Raises:
+        SchemaVersionError: A newer steno, or another program, has made it.
+        sqlite3.Error: It can't be opened.
+        OSError: Its folder can't be created.
+    """
+    make_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE))
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout_ms / 1000, isolation_level=None, check_same_thread=False,
+        cached_statements=64,
+    )  # fmt: skip
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        schema.prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_version(path: Path) -> None:
+    """Refuse a database that this version can't write, before anything is recorded.
+
+    Raises:
+        SchemaVersionError: A newer steno, or another program, has made it.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+        ) as connection:
+            schema.read_version(connection)
+    except SchemaVersionError as error:
+        message = f"{path}: {error.message}"
+        raise SchemaVersionError(message, hint=error.hint) from None
+    except sqlite3.Error:
+        return  # locked or damaged: told by the writer, which goes on trying
+
+
+def _explain(error: Exception, path: Path) -> WriteError:
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+        return WriteError(f"{path}: {error}")
+    hint = "check the disk and the permissions; it is caught up from the transcripts by itself"
+    if isinstance(error, SchemaVersionError):
+        hint = error.hint
+    elif "locked" in str(error):
+        hint = "another program holds the database; it is caught up by itself"
+    elif "malformed" in str(error) or "not a database" in str(error):
+        hint = "move the file away and run `steno reindex`"
+    return WriteError(f"cannot write {path}: {error}", hint=hint, transient=True)
