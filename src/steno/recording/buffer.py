@@ -74,6 +74,7 @@ class Buffer:
         step: Every how many events the worker is woken.
         dropped: Events that were refused for good.
         beside: Headers and marks in the queue, which are not events.
+        blocks: Callers wait for room, so that nothing needs to be read back later.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Buffer:
         self.urgent = False
         self.revive: Callable[[], None] | None = None
         self._losses = losses
-        self._blocks = overflow == BLOCK
+        self.blocks = overflow == BLOCK
         self._block_timeout_s = block_timeout_s
         self._lock = threading.Lock()
         self._room = threading.Condition()
@@ -129,7 +130,7 @@ class Buffer:
         Returns:
             True when it was recorded after all.
         """
-        if not self.closed and self._blocks and self._wait_for_room():
+        if not self.closed and self.blocks and self._wait_for_room():
             self.queue.append(event)
             self.signal()
             return True

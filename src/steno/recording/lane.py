@@ -70,6 +70,7 @@ class Lane:
         self.follows = follows
         self.moved = 0
         self._limit = limit
+        self._write_size: int = getattr(writer, "write_size", 0)
         self._dead_letters = dead_letters
         self._losses = losses
         self._on_progress = on_progress
@@ -103,16 +104,20 @@ class Lane:
         """Count the events that wait in memory."""
         return self._held
 
-    def offer(self, batch: Batch) -> bool:
+    def offer(self, batch: Batch, *, defer: bool = True) -> bool:
         """Hand a batch over.
 
+        Args:
+            batch: The batch.
+            defer: A follower that has no room may read it from the transcripts later.
+
         Returns:
-            False when there is no room for it; a follower always takes it.
+            False when there is no room for it.
         """
         count = batch.recorded
         with self._condition:
             full = self._held + len(batch) > self._limit and self._held > 0
-            if full and not self.follows:
+            if full and not (self.follows and defer):
                 return False
             self._accepted += count
             if full:
@@ -220,7 +225,7 @@ class Lane:
                     return None
                 blocked = self._blocked and not due
                 if self._queue and not (blocked and isinstance(self._queue[0], Batch)):
-                    self._in_hand = self._queue.popleft()
+                    self._in_hand = self._pop()
                     return self._in_hand
                 if blocked or self._parked or self._behind:
                     self._condition.wait(max(0.001, min(self._retry_at - now, 0.1)))
@@ -229,6 +234,22 @@ class Lane:
                         return None
                 else:
                     self._condition.wait(1.0)
+
+    def _pop(self) -> Batch | Mark:
+        """Take the next item; batches that wait are joined, up to what the writer likes best."""
+        item = self._queue.popleft()
+        if isinstance(item, Mark) or not len(item):
+            return item
+        following: list[Batch] = []
+        count = len(item)
+        while self._queue:
+            after = self._queue[0]
+            if isinstance(after, Mark) or not len(after) or count + len(after) > self._write_size:
+                break
+            following.append(after)
+            count += len(after)
+            self._queue.popleft()
+        return item.join(following) if following else item
 
     def _handle(self, batch: Batch) -> None:
         self._idle = False

@@ -255,32 +255,26 @@ class Worker:
         batch = self._batch
         while batch is not None and self._next_lane < len(self._lanes):
             lane = self._lanes[self._next_lane]
-            if not lane.offer(batch) and not self._await_room(lane, batch):
-                lane.drop(batch)
+            if not lane.offer(batch, defer=not self._buffer.blocks):
+                self._await_room(lane, batch)
             self._next_lane += 1
         self._batch = None
         self._next_lane = 0
         self._make_room()
 
-    def _await_room(self, lane: Lane, batch: Batch) -> bool:
-        """Wait until a lane takes a batch.
-
-        Returns:
-            False when it hangs while other lanes go on, so that they need not wait for it.
-        """
+    def _await_room(self, lane: Lane, batch: Batch) -> None:
+        """Wait until a lane takes a batch, but not for one that hangs while others go on."""
         moved, since = lane.moved, time.monotonic()
-        while not lane.offer(batch):
+        while not lane.offer(batch, defer=False):
             self._make_room()
             self._buffer.wait(0.01)
             if lane.moved != moved:
                 moved, since = lane.moved, time.monotonic()
-            others = [other for other in self._lanes if other is not lane]
-            idle = any(not other.held and not other.follows for other in others)
-            if time.monotonic() - since > STALL_S and (
-                idle or any(other.follows and not other.held for other in others)
-            ):
-                return False
-        return True
+            others = (other for other in self._lanes if other is not lane)
+            if time.monotonic() - since > STALL_S and any(not other.held for other in others):
+                if not lane.offer(batch):
+                    lane.drop(batch)
+                return
 
     def _make_room(self) -> None:
         held = max((lane.held for lane in self._lanes), default=0)

@@ -27,10 +27,11 @@ class Batch(Sequence[Event]):
         recorder: Id of the recorder; with a number, it identifies an event for ever.
         headers: What is known of sessions whose first events are here, by session id.
         number: Number of the batch among its recorder's batches, from 1.
+        first_number: Number of the first batch, where several were joined.
         own: Numbers of the events that the recorder itself has made, such as gaps.
     """
 
-    __slots__ = ("events", "headers", "number", "own", "recorder", "seqs")
+    __slots__ = ("events", "first_number", "headers", "number", "own", "recorder", "seqs")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Batch(Sequence[Event]):
         recorder: str,
         headers: Mapping[str, Header] | None = None,
         number: int = 0,
+        first_number: int | None = None,
         own: frozenset[int] = frozenset(),
     ) -> None:
         """Put events and their numbers together."""
@@ -48,6 +50,7 @@ class Batch(Sequence[Event]):
         self.recorder = recorder
         self.headers = headers or {}
         self.number = number
+        self.first_number = number if first_number is None else first_number
         self.own = own
 
     @property
@@ -90,7 +93,24 @@ class Batch(Sequence[Event]):
             recorder=self.recorder,
             headers=self.headers,
             number=self.number,
+            first_number=self.first_number,
             own=self.own,
+        )
+
+    def join(self, following: Sequence[Batch]) -> Batch:
+        """Make one batch of this one and those that come right after it."""
+        batches = (self, *following)
+        headers: dict[str, Header] = {}
+        for batch in reversed(batches):
+            headers |= batch.headers
+        return Batch(
+            [event for batch in batches for event in batch.events],
+            [seq for batch in batches for seq in batch.seqs],
+            recorder=self.recorder,
+            headers=headers,
+            number=batches[-1].number,
+            first_number=self.first_number,
+            own=frozenset().union(*(batch.own for batch in batches)),
         )
 
 

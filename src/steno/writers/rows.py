@@ -40,7 +40,7 @@ from steno.writers.statements import (
 if TYPE_CHECKING:
     from steno.events.header import Header
 
-MAX_TEXT = 16_384
+MAX_TEXT = 4096
 """Characters of a request's or reply's text that the index keeps; the transcript has the whole."""
 
 _MAX_INTEGER = (1 << 63) - 1
@@ -138,31 +138,39 @@ class Rows:
             session[_S_STARTED] = session[_S_CREATED] = at
         return session
 
-    def store(self, connection: sqlite3.Connection) -> None:
+    def store(self, connection: sqlite3.Connection, *, harden: bool = False) -> None:
         """Run the statements, parents first.
 
+        Args:
+            connection: Inside a transaction.
+            harden: Look at each value and bring it into a form that can be stored.
+
         Raises:
-            sqlite3.Error: As SQLite says; nothing is committed here.
+            UnbindableError: Some value can't be stored as it is; roll back, and harden.
+            sqlite3.Error: As SQLite says.
         """
-        _run(connection, SESSION_UPSERT, self._sessions.values())
-        _run(connection, REQUEST_UPSERT, self._requests.values())
-        _run(connection, TOOL_UPSERT, self._tools)
-        _run(connection, GAP_UPSERT, self._gaps)
+        tables: tuple[tuple[str, Iterable[Any]], ...] = (
+            (SESSION_UPSERT, self._sessions.values()),
+            (REQUEST_UPSERT, self._requests.values()),
+            (TOOL_UPSERT, self._tools),
+            (GAP_UPSERT, self._gaps),
+        )
+        for statement, rows in tables:
+            if not rows:
+                continue
+            if harden:
+                rows = [[bindable(value) for value in row] for row in rows]  # noqa: PLW2901
+            try:
+                connection.executemany(statement, rows)
+            except (ValueError, TypeError, OverflowError, *_BINDING) as error:
+                raise UnbindableError from error
 
 
-def _run(connection: sqlite3.Connection, statement: str, rows: Iterable[Any]) -> None:
-    rows = list(rows)
-    if not rows:
-        return
-    connection.execute("SAVEPOINT rows")
-    try:
-        connection.executemany(statement, rows)
-    except (ValueError, TypeError, OverflowError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        # Some value can't be bound as it is: rare enough to look at each of them only now.
-        connection.execute("ROLLBACK TO rows")
-        connection.executemany(statement, [[bindable(value) for value in row] for row in rows])
-    connection.execute("RELEASE rows")
+class UnbindableError(Exception):
+    """A value that SQLite can't store as it is: rare enough to look at each only then."""
 
+
+_BINDING = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 _S_STARTED, _S_CREATED = SESSION["started_at"], SESSION["created_at"]
 _R_CREATED, _R_RECORDER = REQUEST["created_at"], REQUEST["recorder"]

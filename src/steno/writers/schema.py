@@ -29,29 +29,38 @@ TOKEN_COLUMNS = (
     "audio_input_tokens",
     "audio_output_tokens",
 )
-_SUMMED = (*TOKEN_COLUMNS, "provider_latency_ms", "duration_ms", "tool_call_count")
-_SESSION_NAME = {"duration_ms": "total_duration_ms"}
+_SUMMED = {
+    **{column: column for column in TOKEN_COLUMNS},
+    "provider_latency_ms": "provider_latency_ms",
+    "duration_ms": "total_duration_ms",
+}
+"""Columns of ``session_stats`` and those of ``sessions`` that hold their sums."""
+
+_COUNTED = {"completed_at IS NULL": "open_requests", "success IS 0": "failed_requests"}
+"""Conditions on a row of ``session_stats`` and the columns that count them."""
 
 
 def _tokens(kind: str) -> str:
     return ",\n    ".join(f"{column} {kind}" for column in TOKEN_COLUMNS)
 
 
-def _sums(sign: str, row: str) -> str:
-    return ",\n        ".join(
-        f"{_SESSION_NAME.get(column, column)} = {_SESSION_NAME.get(column, column)} "
-        f"{sign} COALESCE({row}.{column}, 0)"
-        for column in _SUMMED
-    )
+def _adjust(*rows: tuple[str, str]) -> str:
+    """Write the update of a session by the rows of a trigger: ("+", "NEW"), ("-", "OLD")."""
+    requests = " ".join(f"{sign} 1" for sign, _ in rows)
+    updates = [f"request_count = request_count {requests}"] if len(rows) == 1 else []
+    for column, total in _SUMMED.items():
+        terms = " ".join(f"{sign} COALESCE({row}.{column}, 0)" for sign, row in rows)
+        updates.append(f"{total} = {total} {terms}")
+    for condition, total in _COUNTED.items():
+        terms = " ".join(f"{sign} ({row}.{condition})" for sign, row in rows)
+        updates.append(f"{total} = {total} {terms}")
+    columns = ",\n        ".join(updates)
+    return f"UPDATE sessions SET {columns} WHERE session_id = {rows[0][1]}.session_id;"  # noqa: S608 - names of our own
 
 
-def _adjust(sign: str, row: str) -> str:
-    return f"""UPDATE sessions SET
-        request_count = request_count {sign} 1,
-        open_requests = open_requests {sign} ({row}.completed_at IS NULL),
-        failed_requests = failed_requests {sign} ({row}.success IS 0),
-        {_sums(sign, row)}
-        WHERE session_id = {row}.session_id;"""
+_CHANGED = " OR ".join(
+    f"NEW.{column} IS NOT OLD.{column}" for column in (*_SUMMED, "completed_at", "success")
+)
 
 
 _TABLES = f"""
@@ -170,14 +179,15 @@ CREATE INDEX idx_tool_calls_name ON tool_calls (tool_name, created_at DESC);
 
 _TRIGGERS = (
     f"""CREATE TRIGGER session_stats_added AFTER INSERT ON session_stats BEGIN
-    {_adjust("+", "NEW")}
+    {_adjust(("+", "NEW"))}
     END""",
-    f"""CREATE TRIGGER session_stats_changed AFTER UPDATE ON session_stats BEGIN
-    {_adjust("-", "OLD")}
-    {_adjust("+", "NEW")}
+    f"""CREATE TRIGGER session_stats_changed
+    AFTER UPDATE OF {", ".join((*_SUMMED, "completed_at", "success"))} ON session_stats
+    WHEN {_CHANGED} BEGIN
+    {_adjust(("+", "NEW"), ("-", "OLD"))}
     END""",
     f"""CREATE TRIGGER session_stats_removed AFTER DELETE ON session_stats BEGIN
-    {_adjust("-", "OLD")}
+    {_adjust(("-", "OLD"))}
     END""",
     """CREATE TRIGGER tool_call_added AFTER INSERT ON tool_call_executions BEGIN
     INSERT INTO tool_calls (session_id, request_id, model_name, tool_name, call_count,
@@ -195,6 +205,8 @@ _TRIGGERS = (
             created_at = MIN(created_at, excluded.created_at);
     UPDATE session_stats SET tool_call_count = tool_call_count + 1
         WHERE session_id = NEW.session_id AND request_id = NEW.request_id;
+    UPDATE sessions SET tool_call_count = tool_call_count + 1
+        WHERE session_id = NEW.session_id;
     END""",
     """CREATE TRIGGER tool_call_changed AFTER UPDATE ON tool_call_executions BEGIN
     UPDATE tool_calls SET

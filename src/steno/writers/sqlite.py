@@ -26,7 +26,7 @@ from steno.storage.files import FILE_MODE, make_folder
 from steno.storage.lines import read_lines
 from steno.writers import schema
 from steno.writers.base import Batch, Extent, Landings
-from steno.writers.rows import Rows
+from steno.writers.rows import Rows, UnbindableError
 from steno.writers.statements import POSITION_UPSERT
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class SqliteWriter:
     Attributes:
         name: ``sqlite``.
         path: The database.
+        write_size: Events that are best stored together, when so many are waiting.
     """
 
     name = "sqlite"
+    write_size = 500
 
     def __init__(
         self,
@@ -98,9 +100,15 @@ class SqliteWriter:
             rows.add_header(header)
         for event, seq in zip(batch.events, batch.seqs, strict=True):
             rows.add(event, batch.recorder, seq)
+        try:
+            self._store(rows, batch.number)
+        except UnbindableError:
+            self._store(rows, batch.number, harden=True)
+
+    def _store(self, rows: Rows, number: int, *, harden: bool = False) -> None:
         with self._transaction() as connection:
-            rows.store(connection)
-            self._seen = max(self._seen, batch.number)
+            rows.store(connection, harden=harden)
+            self._seen = max(self._seen, number)
             self._advance(connection)
 
     def close(self) -> None:
@@ -127,7 +135,7 @@ class SqliteWriter:
 
     def skip(self, batch: Batch) -> None:
         """Take note of a batch that is to be read from the transcripts."""
-        self._skipped.add(batch.number)
+        self._skipped.update(range(batch.first_number, batch.number + 1))
         self._seen = max(self._seen, batch.number)
 
     def adopt(self, paths: Sequence[str]) -> None:
@@ -270,7 +278,13 @@ class SqliteWriter:
         except OSError as error:
             message = f"cannot read {path}: {error.strerror}"
             raise WriteError(message, hint="check the file", transient=True) from error
-        rows.store(connection)
+        connection.execute("SAVEPOINT piece")
+        try:
+            rows.store(connection)
+        except UnbindableError:
+            connection.execute("ROLLBACK TO piece")
+            rows.store(connection, harden=True)
+        connection.execute("RELEASE piece")
         connection.execute(POSITION_UPSERT, (path, session_id, position, status.st_ino, damaged))
         if session_id is not None:
             connection.execute(
