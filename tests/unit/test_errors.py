@@ -6,7 +6,11 @@ import pytest
 
 from steno import errors
 
-CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+CLASSES = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+]
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -22,4 +26,8 @@ def test_message_and_hint(kind):
     """Every error carries a message and a hint."""
     error = kind("what happened", hint="what to do")
 
-    assert (str(error), error.message, error.hint) == ("what happened", "what happened", "what to do")
+    assert (str(error), error.message, error.hint) == (
+        "what happened",
+        "what happened",
+        "what to do",
+    )

@@ -17,8 +17,28 @@ from steno.identity import (
 )
 
 HOSTILE = [
-    "../../etc/passwd", "/etc/passwd", "a\x00b", "x" * 300, "🙂", "CON", "nul", "com1", ".", "..",
-    "", "a/b", "a\\b", "-", "a b", "\ud800", "con", "A" * 181, " ", "a\nb", "~", "%2e%2e",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a\x00b",
+    "x" * 300,
+    "🙂",
+    "CON",
+    "nul",
+    "com1",
+    ".",
+    "..",
+    "",
+    "a/b",
+    "a\\b",
+    "-",
+    "a b",
+    "\ud800",
+    "con",
+    "A" * 181,
+    " ",
+    "a\nb",
+    "~",
+    "%2e%2e",
 ]
 
 
@@ -36,7 +56,9 @@ def test_hostile_ids_are_distinct():
     assert len({safe_name(identifier) for identifier in HOSTILE}) == len(HOSTILE)
 
 
-@given(st.text(alphabet=st.characters(), max_size=30), st.text(alphabet=st.characters(), max_size=30))
+@given(
+    st.text(alphabet=st.characters(), max_size=30), st.text(alphabet=st.characters(), max_size=30)
+)
 def test_distinct(one, other):
     """Two different ids never get the same name, whatever they are."""
     assert (safe_name(one) == safe_name(other)) == (one == other)
@@ -52,13 +74,17 @@ def test_a_derived_name_can_not_be_forged():
 
 def test_plain_ids_keep_their_name():
     """UUIDs and the like are their own file names."""
-    assert safe_name("714affbb-d092-4e39-af42-0c59ee82ab8d") == "714affbb-d092-4e39-af42-0c59ee82ab8d"
+    assert (
+        safe_name("714affbb-d092-4e39-af42-0c59ee82ab8d") == "714affbb-d092-4e39-af42-0c59ee82ab8d"
+    )
     assert safe_name("abc-123") == "abc-123"
 
 
 def test_new_ids_are_plain_and_unique():
     """Ids that steno makes are plain and never come twice."""
-    made = [make() for make in (new_session_id, new_request_id, new_recorder_id) for _ in range(500)]
+    made = [
+        make() for make in (new_session_id, new_request_id, new_recorder_id) for _ in range(500)
+    ]
 
     assert len(set(made)) == len(made)
     assert all(is_plain(identifier) for identifier in made)
@@ -66,8 +92,16 @@ def test_new_ids_are_plain_and_unique():
 
 @pytest.mark.parametrize(
     ("key", "agent"),
-    [("agent:main:main", "main"), ("agent:ops:cron:1", "ops"), ("agent:x", "x"), ("main", None),
-     ("agent:", None), ("", None), (None, None), ("agents:main:main", None)],
+    [
+        ("agent:main:main", "main"),
+        ("agent:ops:cron:1", "ops"),
+        ("agent:x", "x"),
+        ("main", None),
+        ("agent:", None),
+        ("", None),
+        (None, None),
+        ("agents:main:main", None),
+    ],
 )
 def test_agent_of(key, agent):
     """The agent is the second part of a key that begins with agent."""

@@ -13,7 +13,9 @@ def test_rate(capsys):
     assert notices.say("a", "third", interval_s=0)
 
     assert capsys.readouterr().err.splitlines() == [
-        "steno: first", "steno: other", "steno: third (and 1 more like this)",
+        "steno: first",
+        "steno: other",
+        "steno: third (and 1 more like this)",
     ]
 
 

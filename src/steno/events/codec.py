@@ -140,10 +140,7 @@ def salvage_event(event: Event, max_bytes: int) -> tuple[dict[str, Any], tuple[A
     for limit in limits:
         walk = Salvage(limit)
         line = {"type": str(type(event).__struct_config__.tag)}
-        line |= {
-            name: walk.value(_builtin(value), f"/{name}")
-            for name, value in _fields(event)
-        }
+        line |= {name: walk.value(_builtin(value), f"/{name}") for name, value in _fields(event)}
         if event.extra is not msgspec.UNSET:
             line = _merge(line, event.extra)
         _note(line, event, walk.notes)
@@ -202,8 +199,10 @@ def _merge(known: Any, extra: Any) -> Any:  # noqa: ANN401 - two JSON values
             merged[key] = _merge(known[key], value) if key in known else value
         return merged
     if isinstance(known, list) and isinstance(extra, _ListExtra):
-        return [_merge(item, extra.items.get(at)) if at in extra.items else item
-                for at, item in enumerate(known)]
+        return [
+            _merge(item, extra.items.get(at)) if at in extra.items else item
+            for at, item in enumerate(known)
+        ]
     return extra
 
 

@@ -90,7 +90,9 @@ class Salvage:
         try:
             return self._text(data.decode("utf-8"), path)
         except UnicodeDecodeError:
-            return self._text(self._noted(path, "type", data.decode("utf-8", "backslashreplace")), path)
+            return self._text(
+                self._noted(path, "type", data.decode("utf-8", "backslashreplace")), path
+            )
 
     def _container(self, value: Any, path: str) -> Any:  # noqa: ANN401
         if id(value) in self._open:
@@ -108,7 +110,9 @@ class Salvage:
                 return [self.value(item, f"{path}/{at}") for at, item in enumerate(list(value))]
             return self._object(value, path)
         except Exception as error:  # noqa: BLE001 - a hostile __iter__ or __repr__ may raise anything
-            return self._noted(path, "type", f"(unreadable {type(value).__name__}: {type(error).__name__})")
+            return self._noted(
+                path, "type", f"(unreadable {type(value).__name__}: {type(error).__name__})"
+            )
         finally:
             self._open.discard(id(value))
 

@@ -76,9 +76,7 @@ def _close_one(path: Path, recorder: str) -> list[Event]:
                     replies[key] = event
     except FileNotFoundError:
         return []  # noted in the lease, but the process died before it began the file
-    return [
-        _interrupted(started, replies.get(key)) for key, started in open_requests.items()
-    ]
+    return [_interrupted(started, replies.get(key)) for key, started in open_requests.items()]
 
 
 def _interrupted(started: Started, reply: ResponseRecorded | None) -> Completed:

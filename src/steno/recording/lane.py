@@ -298,8 +298,12 @@ class Lane:
             if self._losses is not None:
                 for event, seq in zip(batch.events, batch.seqs, strict=True):
                     if seq not in batch.own:
-                        self._losses.add(str(event.session_id), "event", "write_failed",
-                                         detail=f"{type(error).__name__}: {error}"[:500])
+                        self._losses.add(
+                            str(event.session_id),
+                            "event",
+                            "write_failed",
+                            detail=f"{type(error).__name__}: {error}"[:500],
+                        )
             self._settle(batch, written=False)
             return
         middle = len(batch) // 2

@@ -34,8 +34,7 @@ def measure_stream(begun_s: float, arrivals_s: Sequence[float]) -> StreamingStat
     if not arrivals_s:
         return None
     waits = sorted(
-        (after - before) * 1000
-        for before, after in zip(arrivals_s, arrivals_s[1:], strict=False)
+        (after - before) * 1000 for before, after in zip(arrivals_s, arrivals_s[1:], strict=False)
     )
     if not waits:
         return StreamingStats(

@@ -347,7 +347,9 @@ class Recorder:
             retried=sum(each.retried for each in writers.values()),
             queue_depth=depth,
             gaps=worker.gaps,
-            last_error=next((each.last_error for each in writers.values() if each.last_error), None),
+            last_error=next(
+                (each.last_error for each in writers.values() if each.last_error), None
+            ),
             writers=writers,
         )
 

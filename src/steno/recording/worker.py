@@ -197,7 +197,9 @@ class Worker:
                 except Exception as error:  # noqa: BLE001 - what a redactor broke on must not be written
                     self.unfit += 1
                     self._lose(event, "processor_failed", f"{type(error).__name__}: {error}"[:500])
-                    notices.say("processor", f"ERROR a processor failed: {error!r}; event set aside")
+                    notices.say(
+                        "processor", f"ERROR a processor failed: {error!r}; event set aside"
+                    )
                     result = None
                     break
                 if result is None:

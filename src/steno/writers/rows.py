@@ -108,8 +108,12 @@ class Rows:
         """
         stamp = event.timestamp
         at = sql_time(stamp if isinstance(stamp, datetime) else datetime.now(UTC))
-        session_id = event.session_id if isinstance(event.session_id, str) else str(event.session_id)
-        request_id = event.request_id if isinstance(event.request_id, str) else str(event.request_id)
+        session_id = (
+            event.session_id if isinstance(event.session_id, str) else str(event.session_id)
+        )
+        request_id = (
+            event.request_id if isinstance(event.request_id, str) else str(event.request_id)
+        )
         session = self._session(session_id, at)
         step = _STEPS.get(type(event))
         if step is None:
@@ -338,7 +342,12 @@ def _gap(*_: object) -> None:
 
 
 def _tool_row(  # noqa: PLR0913 - one column each
-    event: Any, session_id: str, request_id: str, recorder: str, seq: int, at: str  # noqa: ANN401
+    event: Any,
+    session_id: str,
+    request_id: str,
+    recorder: str,
+    seq: int,
+    at: str,  # noqa: ANN401
 ) -> tuple[Any, ...]:
     return (
         session_id,
@@ -354,7 +363,12 @@ def _tool_row(  # noqa: PLR0913 - one column each
 
 
 def _gap_row(  # noqa: PLR0913 - one column each
-    event: Any, session_id: str, request_id: str, recorder: str, seq: int, at: str  # noqa: ANN401
+    event: Any,
+    session_id: str,
+    request_id: str,
+    recorder: str,
+    seq: int,
+    at: str,  # noqa: ANN401
 ) -> tuple[Any, ...]:
     since = sql_time(event.since) if isinstance(event.since, datetime) else None
     return (

@@ -255,7 +255,9 @@ def prepare(
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = read_version(connection, newest=version)  # again: another process may have been quicker
+        found = read_version(
+            connection, newest=version
+        )  # again: another process may have been quicker
         if found is None:
             for statement in (*_TABLES.split(";\n"), *_TRIGGERS):
                 if statement.strip():

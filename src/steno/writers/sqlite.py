@@ -196,8 +196,10 @@ class SqliteWriter:
         self._taken = [*(replace_start(extent) for extent in merged), *self._taken, *extents]
         moved: dict[str, tuple[str, int]] = {}
         for extent in self._taken:
-            position = moved[extent.path][1] if extent.path in moved else self._position(
-                connection, extent.path
+            position = (
+                moved[extent.path][1]
+                if extent.path in moved
+                else self._position(connection, extent.path)
             )
             if extent.start == position and extent.batch not in self._skipped:
                 moved[extent.path] = (extent.session_id, extent.end)
@@ -270,7 +272,9 @@ class SqliteWriter:
                             rows.add_header(entry)
                         else:
                             recorder = entry.recorder if isinstance(entry.recorder, str) else ""
-                            rows.add(entry, recorder, entry.seq if isinstance(entry.seq, int) else 0)
+                            rows.add(
+                                entry, recorder, entry.seq if isinstance(entry.seq, int) else 0
+                            )
                     if count >= _PIECE_LINES or position - begin >= _PIECE_BYTES:
                         break
         except FileNotFoundError:
@@ -396,7 +400,9 @@ def check_version(path: Path) -> None:
 
 
 def _explain(error: Exception, path: Path) -> WriteError:
-    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+    if isinstance(
+        error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+    ):
         return WriteError(f"{path}: {error}")
     hint = "check the disk and the permissions; it is caught up from the transcripts by itself"
     if isinstance(error, SchemaVersionError):

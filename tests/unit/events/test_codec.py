@@ -77,7 +77,12 @@ class TestShapes:
     def test_metadata(self):
         """The client's metadata lies in an object of its own."""
         event = steno.Started(
-            "s", "r", NOW, model_requested="m", provider="p", listener="l",
+            "s",
+            "r",
+            NOW,
+            model_requested="m",
+            provider="p",
+            listener="l",
             metadata=steno.SessionMetadata(client_ip="127.0.0.1", session_tags=("a",)),
         )
 
@@ -194,10 +199,18 @@ class TestHostileValues:
 
     @given(
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters())
-            | st.binary() | st.sampled_from([object, object(), 1j, {1}, frozenset({2})]),
-            lambda inner: st.lists(inner) | st.dictionaries(
-                st.text(alphabet=st.characters()) | st.integers() | st.none(), inner
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats()
+            | st.text(alphabet=st.characters())
+            | st.binary()
+            | st.sampled_from([object, object(), 1j, {1}, frozenset({2})]),
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(
+                    st.text(alphabet=st.characters()) | st.integers() | st.none(), inner
+                )
             ),
             max_leaves=20,
         )
@@ -242,7 +255,12 @@ class TestNewerVersions:
 
     def test_unknown_type(self):
         """An event of an unknown type is kept whole."""
-        raw = {"type": "teleported", "session_id": "s", "timestamp": "2027-01-01T00:00:00Z", "x": 1.5}
+        raw = {
+            "type": "teleported",
+            "session_id": "s",
+            "timestamp": "2027-01-01T00:00:00Z",
+            "x": 1.5,
+        }
 
         event = decode_line(json.dumps(raw).encode())
 
@@ -266,7 +284,13 @@ class TestNewerVersions:
 
         line, _ = line_of(event, seq=12)
 
-        assert line == {"type": "teleported", "session_id": "s", "x": 1, "recorder": "rec", "seq": 12}
+        assert line == {
+            "type": "teleported",
+            "session_id": "s",
+            "x": 1,
+            "recorder": "rec",
+            "seq": 12,
+        }
 
 
 class TestHeader:
@@ -279,7 +303,14 @@ class TestHeader:
         line = json.loads(encode_header(header))
 
         assert list(line) == [
-            "type", "version", "id", "session_id", "sessionKey", "agentId", "timestamp", "cwd",
+            "type",
+            "version",
+            "id",
+            "session_id",
+            "sessionKey",
+            "agentId",
+            "timestamp",
+            "cwd",
         ]
         assert line["agentId"] == "main"
         assert line["version"] == 4

@@ -1,0 +1,191 @@
+"""The configuration."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from steno.config import KEYS, describe, load_config
+from steno.errors import ConfigError
+
+SEED = """
+session_recording:
+  # Master switch - disables everything if false
+  enabled: true
+
+  # JSONL writer (full session data)
+  jsonl:
+    enabled: true
+    directory: "~/.lunaroute/sessions"
+
+  # SQLite writer (queryable metadata)
+  sqlite:
+    enabled: true
+    path: "~/.lunaroute/sessions.db"
+    max_connections: 5
+
+  # Background worker settings
+  worker:
+    batch_size: 100           # Events to buffer before flush
+    batch_timeout_ms: 100     # Max time to wait before flush
+    channel_buffer_size: 10000  # Max events in channel (backpressure)
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load a configuration from text."""
+
+    def load(text=None, environ=None, **more):
+        path = None
+        if text is not None:
+            path = tmp_path / "steno.yaml"
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_config(path, home=tmp_path / "home", environ=environ or {}, **more)
+
+    return load
+
+
+def test_the_specifications_file(load):
+    """The file of the specification is read as it stands."""
+    config = load(SEED)
+
+    assert config.jsonl.directory == Path("~/.lunaroute/sessions").expanduser()
+    assert config.sqlite.path == Path("~/.lunaroute/sessions.db").expanduser()
+    assert config.sources["session_recording.worker.batch_size"] == "steno.yaml:19"
+
+
+def test_defaults(load, tmp_path):
+    """Without a file, the defaults of the specification are in force, under the home."""
+    config = load()
+
+    assert config.enabled
+    assert config.jsonl.directory == tmp_path / "home" / "sessions"
+    assert config.sqlite.path == tmp_path / "home" / "sessions.db"
+    assert config.sqlite.max_connections == 5
+    assert config.worker.batch_size == 100
+    assert config.worker.batch_timeout_ms == 100
+    assert config.worker.channel_buffer_size == 10_000
+    assert set(config.sources.values()) == {"default"}
+
+
+@pytest.mark.parametrize("jsonl", ["true", "false"])
+@pytest.mark.parametrize("sqlite", ["true", "false"])
+def test_all_combinations_of_writers(load, jsonl, sqlite):
+    """Each writer can be switched on and off on its own."""
+    config = load(
+        f"session_recording: {{jsonl: {{enabled: {jsonl}}}, sqlite: {{enabled: {sqlite}}}}}"
+    )
+
+    assert config.jsonl.enabled == (jsonl == "true")
+    assert config.sqlite.enabled == (sqlite == "true")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "session_recording:\n", "---\n"])
+def test_empty_files(load, text):
+    """An empty file or section means the defaults."""
+    assert load(text).worker.batch_size == 100
+
+
+def test_a_section_in_part_keeps_the_other_defaults(load):
+    """A section that is given in part keeps the defaults of the rest."""
+    config = load("session_recording:\n  worker:\n    batch_size: 7\n")
+
+    assert (config.worker.batch_size, config.worker.batch_timeout_ms) == (7, 100)
+
+
+def test_precedence(load):
+    """An argument goes before the environment, the environment before the file."""
+    text = "session_recording:\n  worker: {batch_size: 1, batch_timeout_ms: 1, overflow: block}\n"
+    environ = {"STENO_WORKER_BATCH_SIZE": "2", "STENO_WORKER_BATCH_TIMEOUT_MS": "2"}
+
+    config = load(text, environ, overrides={"worker.batch_size": 3})
+
+    assert config.worker.batch_size == 3
+    assert config.worker.batch_timeout_ms == 2
+    assert config.worker.overflow == "block"
+    sources = [config.sources[f"session_recording.worker.{key}"] for key in
+               ("batch_size", "batch_timeout_ms", "overflow")]
+    assert sources == ["argument", "environment STENO_WORKER_BATCH_TIMEOUT_MS", "steno.yaml:2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("session_recording:\n  worker:\n    batchsize: 5\n", "unknown key 'batchsize' (steno.yaml:3)", "did you mean 'batch_size'?"),
+        ("session_recordin:\n  enabled: true\n", "unknown key 'session_recordin' (steno.yaml:1)", "session_recording"),
+        ("session_recording:\n  worker:\n    batch_size: ten\n", "session_recording.worker.batch_size is 'ten' (steno.yaml:3)", "a whole number from 1 to 100000"),
+        ("session_recording:\n  worker:\n    batch_size: 0\n", "is 0", "from 1"),
+        ("session_recording:\n  worker:\n    batch_size: '5'\n", "is '5'", "a whole number"),
+        ("session_recording:\n  worker:\n    batch_size: true\n", "is True", "a whole number"),
+        ("session_recording:\n  enabled: 1\n", "session_recording.enabled is 1", "true or false"),
+        ("session_recording:\n  jsonl: [a]\n", "session_recording.jsonl is a list", "section"),
+        ("session_recording:\n  jsonl:\n    durability: paper\n", "is 'paper'", "os, fsync"),
+        ('session_recording:\n  jsonl:\n    directory: "a\\0b"\n', "directory is", "a path"),
+        ("session_recording:\n  enabled: true\n  enabled: false\n", "given twice (steno.yaml:3)", "keep one"),
+        ("session_recording: &a\n  jsonl: *a\n", "aliases are not allowed", "write the value out"),
+        ("a: [\n", "is not YAML", "example"),
+        ("a: 1\n---\nb: 2\n", "is not YAML", ""),
+        ("[" * 3000, "too deep", ""),
+        (b"\xff\xfe", "is not UTF-8", "UTF-8"),
+        ("- a\n", "the configuration is a list", "section"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_place(load, text, message, hint):
+    """Every error names the key, the value, the line and what is allowed."""
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    """A file that was named and isn't there is an error, never a silent default."""
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        load_config(tmp_path / "nowhere.yaml", environ={})
+
+
+@pytest.mark.parametrize("text", ["1", "yes", "ON", "true"])
+def test_words_for_true(load, text):
+    """The environment knows several words for true."""
+    assert load(None, {"STENO_JSONL_ENABLED": text}).jsonl.enabled
+
+
+def test_a_misspelt_variable(load):
+    """A variable that looks like a setting and is none is an error with a suggestion."""
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"STENO_WORKER_BATCHSIZE": "5"})
+
+    assert "STENO_WORKER_BATCH_SIZE" in caught.value.hint
+    load(None, {"STENO_SOMETHING_ELSE": "is not our business"})
+
+
+def test_unknown_override(load):
+    """An argument for a setting that doesn't exist is an error."""
+    with pytest.raises(ConfigError, match="no setting"):
+        load(None, overrides={"worker.batch": 1})
+
+
+def test_relative_paths(load, tmp_path):
+    """A relative path in a file is relative to the file's folder."""
+    assert load("session_recording: {jsonl: {directory: t}}").jsonl.directory == tmp_path / "t"
+
+
+def test_describe_lists_every_key(load):
+    """Every key is shown, with its value and source."""
+    shown = describe(load())
+
+    assert [setting.key for setting in shown] == [key.name for key in KEYS]
+    assert all(setting.meaning for setting in shown)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=200) | st.text(alphabet="session_recording: \n{}[]&*-?|>'\"\\!%@`#,.a1").map(str.encode))
+def test_any_file(load, data):
+    """Any content is a configuration or a `ConfigError`, and nothing else."""
+    try:
+        load(data)
+    except ConfigError:
+        pass
