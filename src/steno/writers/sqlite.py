@@ -175,6 +175,15 @@ class SqliteWriter:
                 pass
         self._unread.pop(name, None)
 
+    def list_transcripts(self) -> list[str]:
+        """List the transcripts that the index knows.
+
+        Raises:
+            WriteError: It can't be read.
+        """
+        with self._transaction() as connection:
+            return [path for (path,) in connection.execute("SELECT path FROM transcripts")]
+
     def forget_transcript(self, path: str | os.PathLike[str]) -> None:
         """Remove the rows of a transcript that is gone.
 

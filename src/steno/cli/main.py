@@ -1,0 +1,102 @@
+"""``steno``: the group of all commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from steno.errors import StenoError
+from steno.version import VERSION
+
+_COMMANDS = {
+    "ls": "List sessions, the newest first.",
+    "show": "Show one session as a conversation.",
+    "tail": "Show the last events, and follow new ones.",
+    "sql": "Ask the index with SQL.",
+    "stats": "Sum up requests and tokens.",
+    "reindex": "Make the index anew from the transcripts.",
+    "config": "Show the settings in force.",
+}
+"""The commands and what they do; each lives in the module of its name."""
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is called: ``steno --version`` needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"steno.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # only somebody who mistyped waits for it
+
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="steno", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """The flight recorder for LLM applications and agents.
+
+    \b
+    Examples:
+      steno ls                       what was recorded
+      steno show latest              the last session as a conversation
+      steno tail -f                  follow what is being recorded
+      steno sql "SELECT * FROM sessions LIMIT 3"
+
+    The home is ~/.steno, unless STENO_HOME or --home says otherwise.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 well, 1 error, 2 wrong use, 130 interrupted."""
+    debug = "--debug" in (arguments if arguments is not None else sys.argv)
+    try:
+        result: Any = group.main(args=arguments, prog_name="steno", standalone_mode=False)
+        sys.stdout.flush()
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except StenoError as error:
+        if debug:
+            raise
+        click.echo(f"steno: error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        code = 1
+    except BrokenPipeError:
+        # The reader of our output has gone; Python's own flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,51 @@
+"""Options that several commands share, and the places that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from steno.config import load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from steno.config import Config
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def place_options(command: _F) -> _F:
+    """Add ``--home`` and ``--config``."""
+    command = click.option(
+        "--config", "config_path", metavar="FILE", help="A steno.yaml; the home's by default."
+    )(command)
+    return click.option(
+        "--home", metavar="DIR", help="The home; STENO_HOME or ~/.steno by default."
+    )(command)
+
+
+def json_option(command: _F) -> _F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")(command)
+
+
+def read_config(home: str | None, config_path: str | None) -> Config:
+    """Read the configuration that the options name.
+
+    Raises:
+        ConfigError: It can't be used.
+    """
+    return load_config(config_path, home=home)
+
+
+def places(home: str | None, config_path: str | None) -> tuple[Path, Path]:
+    """Return the folder of transcripts and the index that the options name.
+
+    Raises:
+        ConfigError: The configuration can't be used.
+    """
+    config = read_config(home, config_path)
+    return config.jsonl.directory, config.sqlite.path

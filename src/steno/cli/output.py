@@ -1,0 +1,124 @@
+"""Print rows: JSON for machines, tables that fit the terminal for people.
+
+What was recorded is hostile input: control characters, terminal escapes and marks that reverse the
+direction of writing never reach the terminal as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def clean(value: object, *, lines: bool = False) -> str:
+    """Make text safe for a terminal.
+
+    Args:
+        value: Anything.
+        lines: Keep line ends and tabs.
+    """
+    text = "" if value is None else str(value)
+    text = _HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text if lines else text.replace("\n", "\\n").replace("\t", " ")
+
+
+def print_json(rows: Iterable[object]) -> None:
+    """Print one JSON object per line."""
+    for row in rows:
+        print_line(_encode(row))
+
+
+def print_line(line: bytes) -> None:
+    """Print a line of JSON as it stands."""
+    # msgspec writes some characters as they are that a terminal obeys.
+    click.echo(_HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode("utf-8", "replace")))
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Iterable[str] = ()
+) -> None:
+    """Print a table; wide cells are cut to the terminal, and only there.
+
+    Args:
+        columns: The heads.
+        rows: The cells.
+        right: Columns that are aligned to the right.
+    """
+    if sys.stdout.isatty():
+        _print_rich(columns, rows, set(right))
+        return
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [
+        max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)
+    ]
+    aligned = set(right)
+    for row in [list(columns), *cells]:
+        parts = [
+            cell.rjust(width) if name in aligned else cell.ljust(width)
+            for name, cell, width in zip(columns, row, widths, strict=True)
+        ]
+        click.echo("  ".join(parts).rstrip())
+
+
+def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: set[str]) -> None:
+    # 30 ms of import that only a person at a terminal waits for
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name, justify="right" if name in right else "left", no_wrap=True, overflow="ellipsis"
+        )
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    Console().print(table)
+
+
+def progress_line(what: str) -> Callable[[int, int], None] | None:
+    """Make a function that shows how far long work has come; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, of: int) -> None:
+        if done % 100 == 0 or done == of:
+            end = "\n" if done == of else ""
+            click.echo(f"\r{what} {done} of {of}{end}", nl=False, err=True)
+
+    return show
+
+
+def number(value: int | None) -> str:
+    """Write a number with separators; nothing for None."""
+    return "" if value is None else f"{value:,}"
+
+
+def milliseconds(value: int | None) -> str:
+    """Write a duration as a person says it."""
+    if value is None:
+        return ""
+    if value < 1000:  # noqa: PLR2004 - a second
+        return f"{value} ms"
+    return f"{value / 1000:.1f} s" if value < 120_000 else f"{value / 60_000:.0f} min"  # noqa: PLR2004 - two minutes
+
+
+def fields(pairs: Mapping[str, object]) -> None:
+    """Print known facts, one per line."""
+    width = max((len(name) for name, value in pairs.items() if value not in (None, "", ())), default=0)
+    for name, value in pairs.items():
+        if value not in (None, "", ()):
+            click.echo(f"{name.ljust(width)}  {clean(value)}")

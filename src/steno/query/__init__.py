@@ -1,0 +1,9 @@
+"""FINDING: questions to the index.
+
+In: a database, or the transcripts from which it is made. Out: rows. May import
+``steno.transcripts``, ``steno.writers``, ``steno.storage`` and ``steno.events``.
+
+- ``index``: open the index for reading only, or build one for the moment where there is none;
+- ``sessions``: list sessions; ``totals``: figures over many of them;
+- ``reindex``: make the index anew from the transcripts.
+"""

@@ -1,0 +1,133 @@
+"""Open the index for reading only, or build one for the moment where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from steno import notices
+from steno.errors import QueryError, SchemaVersionError, StenoError
+from steno.query.reindex import reindex
+from steno.transcripts.finding import find_transcripts
+from steno.writers.schema import read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_DENIED = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+
+
+class Table(Struct, frozen=True):
+    """The answer to a query.
+
+    Attributes:
+        columns: The names of the columns.
+        rows: The rows.
+        truncated: There are more rows than were asked for.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    truncated: bool = False
+
+    def dicts(self) -> Iterator[dict[str, Any]]:
+        """Yield each row as a dict; of two columns of one name, the later one gets a number."""
+        names: list[str] = []
+        for name in self.columns:
+            count = sum(other.rsplit(":", 1)[0] == name for other in names)
+            names.append(f"{name}:{count}" if count else name)
+        for row in self.rows:
+            yield dict(zip(names, row, strict=True))
+
+
+@contextlib.contextmanager
+def open_index(
+    path: Path, sessions: Path, *, progress: Callable[[int, int], None] | None = None
+) -> Iterator[sqlite3.Connection]:
+    """Open the index for reading only.
+
+    Where there is none, one is built from the transcripts for the length of the block.
+
+    Args:
+        path: The database.
+        sessions: The folder of transcripts.
+        progress: Called with the transcripts that were read and all of them.
+
+    Raises:
+        QueryError: It can't be opened.
+        SchemaVersionError: A newer steno, or another program, has made it.
+    """
+    with contextlib.ExitStack() as stack:
+        if not path.is_file():
+            if next(find_transcripts(sessions), None) is not None:
+                notices.say("no-index", f"no index at {path}; reading the transcripts instead. "
+                                        "`steno reindex` makes one")  # fmt: skip
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "sessions.db"
+            reindex(sessions, path, progress=progress)
+        connection = _connect(path)
+        stack.callback(connection.close)
+        yield connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
+        )
+        connection.execute("PRAGMA query_only = ON")
+        if read_version(connection) is None:
+            raise QueryError(f"{path} is empty", hint="run `steno reindex`")
+    except sqlite3.DatabaseError as error:
+        raise QueryError(
+            f"cannot read the index {path}: {error}",
+            hint="check its permissions; a damaged one is made anew with `steno reindex`",
+        ) from error
+    except SchemaVersionError as error:
+        raise SchemaVersionError(f"{path}: {error.message}", hint=error.hint) from None
+    connection.set_authorizer(_authorize)
+    return connection
+
+
+def _authorize(action: int, *_: Any) -> int:
+    return sqlite3.SQLITE_DENY if action in _DENIED else sqlite3.SQLITE_OK
+
+
+def run_sql(connection: sqlite3.Connection, text: str, *, limit: int | None = None) -> Table:
+    """Run one query.
+
+    Args:
+        connection: From `open_index`.
+        text: The query.
+        limit: Rows to return at most.
+
+    Raises:
+        QueryError: It can't be run, or it would write.
+    """
+    try:
+        cursor = connection.execute(text)
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        raise _explain(error) from error
+    columns = tuple(column[0] for column in cursor.description or ())
+    if limit is not None and len(rows) > limit:
+        return Table(columns, rows[:limit], truncated=True)
+    return Table(columns, rows)
+
+
+def _explain(error: Exception) -> StenoError:
+    text = str(error)
+    if "readonly" in text or "read-only" in text or "not authorized" in text:
+        return QueryError(
+            f"the index is opened for reading only: {text}",
+            hint="it is derived from the transcripts; `steno reindex` makes it anew",
+        )
+    return QueryError(
+        f"the query failed: {text}",
+        hint="tables: sessions, session_stats, tool_calls, tool_call_executions, gaps, transcripts; "
+        "one statement at a time",
+    )

@@ -1,0 +1,165 @@
+"""List sessions from the index."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from steno.errors import QueryError
+from steno.storage.lease import is_alive
+from steno.writers.rows import sql_time
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+RUNNING, OK, FAILED, INTERRUPTED = STATES = ("running", "ok", "failed", "interrupted")
+"""A session's state: that of its last request, or running while one is open."""
+
+
+class SessionRow(Struct, frozen=True):
+    """One session, as ``steno ls --json`` prints it; times are RFC 3339, durations milliseconds."""
+
+    session_id: str
+    session_key: str | None
+    agent_id: str | None
+    user_id: str | None
+    chat_id: str | None
+    started_at: str
+    completed_at: str | None
+    state: str
+    requests: int
+    failed_requests: int
+    model: str | None
+    provider: str | None
+    input_tokens: int
+    output_tokens: int
+    thinking_tokens: int
+    total_tokens: int
+    tool_calls: int
+    duration_ms: int
+    gaps: int
+    error: str | None
+    transcript: str | None
+
+
+class SessionFilter(Struct, frozen=True):
+    """Which sessions are wanted; None means any.
+
+    Attributes:
+        key: The session key.
+        agent: The agent's id.
+        user: The user's id.
+        state: One of `STATES`.
+        since: Sessions that began at this time or later.
+    """
+
+    key: str | None = None
+    agent: str | None = None
+    user: str | None = None
+    state: str | None = None
+    since: datetime | None = None
+
+
+_COLUMNS = """session_id, session_key, agent_id, user_id, chat_id, started_at, completed_at,
+    success, open_requests, recorder, finish_reason, request_count, failed_requests,
+    COALESCE(model_used, NULLIF(model_requested, '')), NULLIF(provider, ''), input_tokens,
+    output_tokens, thinking_tokens + reasoning_tokens, total_tokens, tool_call_count,
+    total_duration_ms, gap_count, error_message, transcript"""
+
+
+def list_sessions(
+    connection: sqlite3.Connection,
+    sessions: Path,
+    wanted: SessionFilter | None = None,
+    *,
+    limit: int | None = None,
+) -> list[SessionRow]:
+    """List sessions, the newest first.
+
+    Args:
+        connection: From `open_index`.
+        sessions: The folder of transcripts, in which living recorders hold their leases.
+        wanted: Which sessions.
+        limit: How many at most.
+
+    Raises:
+        QueryError: The state is none that there is.
+    """
+    wanted = wanted or SessionFilter()
+    if wanted.state is not None and wanted.state not in STATES:
+        raise QueryError(f"there is no state {wanted.state!r}", hint=f"allowed: {', '.join(STATES)}")
+    conditions, values = ["1"], []
+    for column, value in (
+        ("session_key = ?", wanted.key),
+        ("agent_id = ?", wanted.agent),
+        ("user_id = ?", wanted.user),
+        ("started_at >= ?", sql_time(wanted.since) if wanted.since else None),
+    ):
+        if value is not None:
+            conditions.append(column)
+            values.append(value)
+    cursor = connection.execute(
+        f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(conditions)} "  # noqa: S608 - names of our own
+        "ORDER BY created_at DESC, session_id",
+        values,
+    )
+    alive: dict[str, bool] = {}
+
+    def lives(recorder: str | None) -> bool:
+        if not recorder:
+            return False
+        if recorder not in alive:
+            alive[recorder] = is_alive(sessions, recorder)
+        return alive[recorder]
+
+    rows: list[SessionRow] = []
+    for values_of_row in cursor:
+        row = _row(values_of_row, lives)
+        if wanted.state in {None, row.state}:
+            rows.append(row)
+            if limit is not None and len(rows) >= limit:
+                break
+    return rows
+
+
+def _row(values: tuple[Any, ...], lives: Callable[[str | None], bool]) -> SessionRow:
+    identity, times, rest = values[:5], values[5:7], values[11:]
+    success, open_requests, recorder, finish_reason = values[7:11]
+    if open_requests:
+        state = RUNNING if lives(recorder) else INTERRUPTED
+    elif finish_reason == INTERRUPTED:
+        state = INTERRUPTED
+    elif success is None:
+        state = RUNNING if lives(recorder) else OK
+    else:
+        state = OK if success else FAILED
+    return SessionRow(*identity, *map(rfc3339, times), state, *rest)  # type: ignore[arg-type]
+
+
+def rfc3339(text: str | None) -> str | None:
+    """Turn SQLite's form of a time into RFC 3339."""
+    return f"{text.replace(' ', 'T')}Z" if text else None
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Read a time such as ``7d``, ``12h``, ``2026-11-20`` or ``2026-11-20T12:00:00Z``.
+
+    Raises:
+        QueryError: It is none of these.
+    """
+    if text[-1:] in _UNITS and text[:-1].isdecimal():
+        return datetime.fromtimestamp(now.timestamp() - int(text[:-1]) * _UNITS[text[-1]], UTC)
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        raise QueryError(
+            f"{text!r} is no time", hint="allowed: 30m, 12h, 7d, 2w, 2026-11-20, 2026-11-20T12:00:00Z"
+        ) from None
+    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)

@@ -1,0 +1,181 @@
+"""Read a transcript as far as it goes, and say what can't be read.
+
+Strategy: lines are read one by one, so that memory is bounded by the longest. What is damaged is
+reported with its byte offset and passed over; what follows it is read. A line that stands twice
+(an interrupted write was repeated) is given once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
+
+from steno.errors import TranscriptError
+from steno.events.codec import decode_line
+from steno.events.header import Header
+from steno.storage.lines import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from steno.events.model import Event
+
+_HEADER_LIMIT = 65_536
+
+
+class Entry(NamedTuple):
+    """One line of a transcript.
+
+    Attributes:
+        offset: Byte offset of the line.
+        line: Its bytes, without the newline.
+        event: The header, or an event.
+    """
+
+    offset: int
+    line: bytes
+    event: Event | Header
+
+
+class Damage(Struct, frozen=True):
+    """A place in a transcript that can't be read.
+
+    Attributes:
+        path: The transcript.
+        offset: Byte offset of the place.
+        length: Its length in bytes.
+        reason: What is wrong with it.
+    """
+
+    path: str
+    offset: int
+    length: int
+    reason: str
+
+
+class Transcript:
+    """One transcript; iterate over it once for its entries.
+
+    Attributes:
+        path: The file.
+        damage: What could not be read so far.
+        position: Byte offset behind the last whole line that was read.
+    """
+
+    def __init__(self, path: Path, *, offset: int = 0, lossless: bool = True) -> None:
+        """Describe the transcript; it is opened when it is iterated over.
+
+        Args:
+            path: The file.
+            offset: Where to begin; the beginning of a line.
+            lossless: Keep what this version doesn't know; see `decode_line`.
+        """
+        self.path = path
+        self.damage: list[Damage] = []
+        self.position = offset
+        self._lossless = lossless
+        self._seen: dict[str, _Numbers] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield what can be read, in the order of the file.
+
+        Raises:
+            TranscriptError: The file can't be opened or read.
+        """
+        begin = self.position
+        try:
+            with self.path.open("rb") as file:
+                for line in read_lines(file, begin):
+                    if not line.whole:
+                        self._report(line.offset, len(line.data), "torn: no newline ends the line")
+                        return
+                    self.position = line.end
+                    entry = self._entry(line.offset, line.data, first=line.offset == 0)
+                    if entry is not None:
+                        yield entry
+        except OSError as error:
+            raise TranscriptError(
+                f"cannot read {self.path}: {error.strerror}", hint="check the path and permissions"
+            ) from error
+
+    def _entry(self, offset: int, data: bytes, *, first: bool) -> Entry | None:
+        if not data.strip(b" \t\r"):
+            return None
+        if not data.strip(b"\x00"):
+            self._report(offset, len(data), "a run of NUL bytes")
+            return None
+        try:
+            event = decode_line(data, lossless=self._lossless)
+        except TranscriptError as error:
+            self._report(offset, len(data), error.message)
+            return None
+        if isinstance(event, Header):
+            if not first:
+                self._report(offset, len(data), "a header that is not the first line")
+        else:
+            if first:
+                self._report(0, 0, "no header: the first line is an event")
+            if self._is_repeated(event):
+                self._report(offset, len(data), f"event {event.recorder}:{event.seq} stands twice")
+                return None
+        return Entry(offset, data, event)
+
+    def _is_repeated(self, event: Event) -> bool:
+        if not isinstance(event.recorder, str) or not isinstance(event.seq, int):
+            return False
+        return not self._seen.setdefault(event.recorder, _Numbers()).add(event.seq)
+
+    def _report(self, offset: int, length: int, reason: str) -> None:
+        self.damage.append(Damage(str(self.path), offset, length, reason))
+
+
+class _Numbers:
+    """The numbers of the last events of one recorder, to tell a repeated line from a new one.
+
+    A write is repeated soon or never, so a window is enough; what lies before it is taken as new:
+    better read twice than lost.
+    """
+
+    _WINDOW = 8192
+
+    def __init__(self) -> None:
+        self._seen: dict[int, None] = {}
+
+    def add(self, number: int) -> bool:
+        """Add a number; False when it was there."""
+        if number in self._seen:
+            return False
+        self._seen[number] = None
+        if len(self._seen) > self._WINDOW:
+            del self._seen[next(iter(self._seen))]
+        return True
+
+
+def read_transcript(path: Path, *, offset: int = 0, lossless: bool = True) -> Transcript:
+    """Read a transcript; see `Transcript`."""
+    return Transcript(path, offset=offset, lossless=lossless)
+
+
+def read_header(path: Path) -> Header | None:
+    """Read the first line of a transcript alone.
+
+    Returns:
+        None when it is no header.
+
+    Raises:
+        TranscriptError: The file can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_HEADER_LIMIT)
+    except OSError as error:
+        raise TranscriptError(
+            f"cannot read {path}: {error.strerror}", hint="check the path and permissions"
+        ) from error
+    try:
+        entry = decode_line(line)
+    except TranscriptError:
+        return None
+    return entry if isinstance(entry, Header) else None
