@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from steno.events.processors import Processor
 
+_LOOK_S = 0.25
+
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that `Recorder.close` takes at most."""
 
@@ -141,11 +143,16 @@ class _Engine:
 
     def flush(self, timeout_s: float | None) -> bool:
         mark = Mark()
-        self.start()
         self.buffer.put_beside(mark)
         for lane in self.lanes:
             lane.hurry()
-        return mark.wait(timeout_s) and all(lane.stats().pending == 0 for lane in self.lanes)
+        deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
+        # A thread that is just dying still counts as alive, so this looks again.
+        while not mark.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
+            self._revive()
+            if time.monotonic() >= deadline:
+                return False
+        return all(lane.stats().pending == 0 for lane in self.lanes)
 
     def close(self, timeout_s: float) -> bool:
         """Flush, end the threads and release the writers; True when nothing was left behind."""
@@ -154,19 +161,26 @@ class _Engine:
                 return True
             self.ended = True
             deadline = time.monotonic() + timeout_s
+            failed = sum(lane.stats().failed for lane in self.lanes)
             self.buffer.close()
-            self.start()
-            self.buffer.put_beside(Mark(stop=True))
+            end = Mark(stop=True)
+            self.buffer.put_beside(end)
             # A part of the time is kept for setting aside what can't be stored.
             for lane in self.lanes:
                 lane.hurry(deadline - timeout_s * 0.2)
+            while not end.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
+                self._revive()
+                if time.monotonic() >= deadline:
+                    break
             done = self.worker.join(deadline - time.monotonic())
             while self.buffer.queue:
                 self.buffer.queue.popleft()
                 self.buffer.dropped += 1
             for lane in self.lanes:
                 done = lane.join(deadline - time.monotonic()) and done
-            settled = done and all(lane.stats().pending == 0 for lane in self.lanes)
+            stats = [lane.stats() for lane in self.lanes]
+            settled = done and not any(each.pending for each in stats)
+            settled = settled and sum(each.failed for each in stats) == failed
             for lane in self.lanes:
                 if lane.join(0) and lane.writer is not self.truth:
                     lane.writer.close()

@@ -88,6 +88,7 @@ class Worker:
         self._mark: Mark | None = None
         self._batch: Batch | None = None
         self._next_lane = 0
+        self._stalled: dict[str, int] = {}
         self._stopped = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -267,13 +268,16 @@ class Worker:
     def _await_room(self, lane: Lane, batch: Batch) -> None:
         """Wait until a lane takes a batch, but not for one that hangs while others go on."""
         moved, since = lane.moved, time.monotonic()
+        # A lane that hung a moment ago and has not moved since is not waited for again.
+        patience_s = 0.0 if self._stalled.get(lane.name) == moved else STALL_S
         while not lane.offer(batch, defer=False):
             self._make_room()
             self._buffer.wait(0.01)
             if lane.moved != moved:
-                moved, since = lane.moved, time.monotonic()
+                moved, since, patience_s = lane.moved, time.monotonic(), STALL_S
             others = (other for other in self._lanes if other is not lane)
-            if time.monotonic() - since > STALL_S and any(not other.held for other in others):
+            if time.monotonic() - since > patience_s and any(not other.held for other in others):
+                self._stalled[lane.name] = moved
                 if not lane.offer(batch):
                     lane.drop(batch)
                 return
