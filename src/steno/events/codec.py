@@ -10,10 +10,13 @@ bytes again is compared key by key with what was understood, and the rest is kep
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from steno.errors import TranscriptError
 from steno.events.header import Header, upgrade_header
@@ -49,12 +52,22 @@ _STAMP_KEY = b'"timestamp":"'
 _STAMP_LENGTH = len("2026-11-20T12:00:00")
 
 
-_BULK: dict[type[Event], tuple[str, str]] = {
-    RequestRecorded: ("request_text", "request_json"),
-    ResponseRecorded: ("response_text", "response_json"),
-    ToolCallRecorded: ("tool_arguments", "tool_output"),
+def _no_bulk(_event: Event) -> tuple[None, None]:
+    return None, None
+
+
+_BULK: dict[type[Event], Callable[[Any], tuple[Any, Any]]] = {
+    **dict.fromkeys(_TYPES.values(), _no_bulk),
+    RequestRecorded: attrgetter("request_text", "request_json"),
+    ResponseRecorded: attrgetter("response_text", "response_json"),
+    ToolCallRecorded: attrgetter("tool_arguments", "tool_output"),
 }
-"""The text of events that may be long, and the payload beside it; both are their last fields."""
+"""Reads the text of an event, which may be long, and the payload beside it: its last fields.
+
+Types that are not here, an `UnknownEvent` or somebody's own, are encoded the slow way.
+"""
+
+_UNALTERED: tuple[Alteration, ...] = ()
 
 
 class LineEncoder:
@@ -85,26 +98,24 @@ class LineEncoder:
         """
         try:
             stamp = event.timestamp
-            plain = event.extra is msgspec.UNSET and type(event) is not UnknownEvent
-            if stamp.tzinfo is not UTC or not plain:
+            if stamp.tzinfo is not UTC or event.extra is not UNSET:
                 return self._encode_slowly(event, seq)
             line = _encode(event)
+            # The bulk of a line is its text, which stands last and can't hold a NaN: to search it
+            # for the mark of one would cost as much as the encoding.
+            end = length = len(line)
+            text, payload = _BULK[type(event)](event)
+            if payload is None and text is not None:
+                end -= len(text)
+            if length > self.max_event_bytes or (
+                line.find(b"null", 0, end) >= 0 and has_non_finite(event)
+            ):
+                return self._encode_slowly(event, seq)
         except Exception:  # noqa: BLE001 - whatever a value makes the encoder raise, it is salvaged
-            return self._encode_slowly(event, seq)
-        length = len(line)
-        if length > self.max_event_bytes:
-            return self._encode_slowly(event, seq)
-        # The bulk of a line is its text, which stands last and can't hold a NaN: the search for
-        # the mark of one would cost as much as the encoding.
-        bulk = _BULK.get(type(event))
-        if bulk is not None and getattr(event, bulk[1]) is None:
-            text = getattr(event, bulk[0])
-            length -= len(text) if text.__class__ is str else 0
-        if line.find(b"null", 0, length) >= 0 and has_non_finite(event):
             return self._encode_slowly(event, seq)
         if not stamp.microsecond:
             line = _with_microseconds(line)
-        return line[:-1] + self._tail + b"%d}\n" % seq, ()
+        return b"%b%b%d}\n" % (line[:-1], self._tail, seq), _UNALTERED
 
     def _encode_slowly(self, event: Event, seq: int) -> tuple[bytes, tuple[Alteration, ...]]:
         line, notes = salvage_event(event, self.max_event_bytes)
@@ -165,16 +176,18 @@ def salvage_event(event: Event, max_bytes: int) -> tuple[dict[str, Any], tuple[A
 
 
 def _fields(event: Event) -> list[tuple[str, Any]]:
-    config = type(event)
+    kind = type(event)
     pairs = []
-    for info in msgspec.structs.fields(config):
-        value = getattr(event, info.name, None)
+    for name, encoded in zip(
+        kind.__struct_fields__, kind.__struct_encode_fields__, strict=True
+    ):
+        value = getattr(event, name, None)
         absent = value is msgspec.UNSET or value is None or value == ()
-        if info.name in {"extra", "altered"} or (absent and info.name not in {"timestamp"}):
+        if name in {"extra", "altered"} or (absent and name != "timestamp"):
             continue
         if isinstance(value, datetime):
             value = format_timestamp(value)
-        pairs.append((info.encode_name, value))
+        pairs.append((encoded, value))
     return pairs
 
 
@@ -248,19 +261,24 @@ def encode_header(header: Header) -> bytes:
     """Encode a header as the first line of a transcript, without a newline."""
     walk = Salvage()
     line: dict[str, Any] = {"type": "session"}
-    for info in msgspec.structs.fields(Header):
-        value = getattr(header, info.name)
-        if info.name == "extra" or (value in (None, ()) and not info.name.startswith(_ALWAYS)):
+    for name, encoded in _HEADER_FIELDS:
+        value = getattr(header, name)
+        if name == "extra" or (value in (None, ()) and name not in _ALWAYS):
             continue
         if isinstance(value, datetime):
             value = format_timestamp(value)
-        line[info.encode_name] = walk.value(value, f"/{info.encode_name}")
+        line[encoded] = walk.value(value, f"/{encoded}")
     if header.extra is not msgspec.UNSET:
         line = _merge(line, header.extra)
     return _encode(line)
 
 
-_ALWAYS = ("version", "id", "session_id", "session_key", "agent_id", "timestamp", "cwd")
+_ALWAYS = frozenset(
+    {"version", "id", "session_id", "session_key", "agent_id", "timestamp", "cwd"}
+)
+_HEADER_FIELDS = tuple(
+    zip(Header.__struct_fields__, Header.__struct_encode_fields__, strict=True)
+)
 
 
 def decode_line(line: bytes, *, lossless: bool = True) -> Event | Header:
@@ -305,7 +323,7 @@ def _decode_header(raw: dict[str, Any]) -> Event | Header:
         header = msgspec.convert(upgraded, Header)
     except msgspec.ValidationError:
         return _unknown(raw)
-    known = {info.encode_name for info in msgspec.structs.fields(Header)} - {"extra"}
+    known = {encoded for _, encoded in _HEADER_FIELDS} - {"extra"}
     rest = {key: value for key, value in raw.items() if key not in known and key != "type"}
     return msgspec.structs.replace(header, extra=rest) if rest else header
 

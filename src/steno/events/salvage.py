@@ -128,14 +128,16 @@ class Salvage:
         if callable(dump) and not isinstance(value, type):
             return self.value(dump(), path)
         if isinstance(value, msgspec.Struct):
+            kind = type(value)
+            names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
             return {
-                info.encode_name: self.value(item, f"{path}/{info.encode_name}")
-                for info in msgspec.structs.fields(type(value))
-                if (item := getattr(value, info.name)) not in (None, msgspec.UNSET)
+                encoded: self.value(item, f"{path}/{encoded}")
+                for name, encoded in names
+                if (item := getattr(value, name)) is not None and item is not msgspec.UNSET
             }
-        names = getattr(type(value), "__dataclass_fields__", None)
-        if names is not None:
-            return {name: self.value(getattr(value, name), f"{path}/{name}") for name in names}
+        fields = getattr(type(value), "__dataclass_fields__", None)
+        if fields is not None:
+            return {name: self.value(getattr(value, name), f"{path}/{name}") for name in fields}
         try:
             return msgspec.to_builtins(value, builtin_types=())
         except (TypeError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """The bounded queue between the recorded program and the worker.
 
 Strategy: on the hot path, `Recorder.record` compares a length, appends to a deque (atomic, no
-lock) and, once in `step` events, wakes the worker. Everything that is not the common case goes
+lock) and wakes the worker when it was empty, and once in `step` events after that. Everything that is not the common case goes
 through `refuse`: the buffer is full, the recorder is closed, or this is a forked child that has
 no worker yet. ``limit`` shrinks by what the writers hold, so that the buffer's capacity bounds all
 events in memory, wherever they are.
@@ -71,7 +71,7 @@ class Buffer:
     Attributes:
         queue: Events, headers and marks, oldest first.
         limit: Length from which on `refuse` decides; below zero when the recorder is not open.
-        step: Every how many events the worker is woken.
+        step: Length at whose multiples the worker is woken; in between it looks for itself.
         dropped: Events that were refused for good.
         beside: Headers and marks in the queue, which are not events.
         blocks: Callers wait for room, so that nothing needs to be read back later.
@@ -82,7 +82,6 @@ class Buffer:
         losses: Losses,
         *,
         capacity: int,
-        step: int,
         overflow: str = DROP,
         block_timeout_s: float = 1.0,
     ) -> None:
@@ -91,14 +90,13 @@ class Buffer:
         Args:
             losses: Where dropped events are counted by session.
             capacity: Events that may be in memory, writers' shares included.
-            step: Events after which the worker is woken.
             overflow: ``drop`` or ``block``.
             block_timeout_s: Seconds that ``block`` waits at most.
         """
         self.queue: deque[Event | Header | Mark] = deque()
         self.capacity = capacity
         self.limit = capacity
-        self.step = step
+        self.step = max(1, capacity // 4)
         self.dropped = 0
         self.beside = 0
         self.closed = False
@@ -113,11 +111,18 @@ class Buffer:
         self._wake = threading.Lock()
         self._wake.acquire()
 
-    def signal(self) -> None:
-        """Wake the worker; harmless when it is awake."""
-        with contextlib.suppress(RuntimeError):
+    def signal(self, depth: int = 0) -> None:
+        """Wake the worker; harmless when it is awake.
+
+        Args:
+            depth: How many events wait; where there are many, somebody looks whether the worker
+                is alive at all.
+        """
+        try:
             self._wake.release()
-        if self.revive is not None:
+        except RuntimeError:  # it is awake
+            pass
+        if depth and self.revive is not None:
             self.revive()
 
     def wait(self, timeout_s: float) -> None:
@@ -145,7 +150,7 @@ class Buffer:
             return False
         self._losses.add(str(getattr(event, "session_id", "")), "event", reason)
         notices.say("buffer-full", f"{FULL_WARNING}; {total} dropped so far")
-        self.signal()
+        self.signal(1)
         return False
 
     def _wait_for_room(self) -> bool:
@@ -154,7 +159,7 @@ class Buffer:
             self._waiting += 1
             try:
                 while len(self.queue) >= self.limit:
-                    self.signal()
+                    self.signal(1)
                     left = deadline - time.monotonic()
                     if left <= 0 or self.closed:
                         return False

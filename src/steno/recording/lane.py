@@ -240,6 +240,7 @@ class Lane:
         item = self._queue.popleft()
         if isinstance(item, Mark) or not len(item):
             return item
+        item.relaxed = not self._queue
         following: list[Batch] = []
         count = len(item)
         while self._queue:

@@ -80,7 +80,6 @@ class _Engine:
         self.buffer = Buffer(
             self.losses,
             capacity=settings.channel_buffer_size,
-            step=settings.batch_size,
             overflow=settings.overflow,
             block_timeout_s=settings.block_timeout_ms / 1000,
         )
@@ -243,7 +242,7 @@ class Recorder:
             return self._refuse(event)
         queue.append(event)
         if not depth % buffer.step:
-            buffer.signal()
+            buffer.signal(depth)
         return True
 
     def _refuse(self, event: Event) -> bool:
@@ -408,7 +407,7 @@ class Recorder:
         self._forked = True
         # The parent's queue is left to the parent; a limit below zero sends the child's first
         # event to `_refuse`, which begins the threads.
-        self._buffer = Buffer(Losses(), capacity=1, step=1)
+        self._buffer = Buffer(Losses(), capacity=1)
         self._buffer.limit = -1
 
     def _restart(self) -> None:

@@ -34,6 +34,7 @@ STALL_S = 1.0
 """Seconds without progress after which a full lane is passed over for the sake of the others."""
 
 _IDLE_S = 60.0
+_LOOK_S = 0.005
 _BESIDE = frozenset({Header, Mark})
 
 
@@ -147,7 +148,8 @@ class Worker:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            buffer.wait(left)
+            # The callers don't wake the worker for each batch: a look now and then is cheaper.
+            buffer.wait(min(left, _LOOK_S))
 
     def _take(self) -> None:
         queue, events = self._buffer.queue, self._events

@@ -8,6 +8,7 @@ lag or fail, batches are not kept for them in memory, they read them back later.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, overload, runtime_checkable
@@ -29,9 +30,12 @@ class Batch(Sequence[Event]):
         number: Number of the batch among its recorder's batches, from 1.
         first_number: Number of the first batch, where several were joined.
         own: Numbers of the events that the recorder itself has made, such as gaps.
+        relaxed: Nothing waits behind it, so the writer may go easy on the interpreter; see `ease`.
     """
 
-    __slots__ = ("events", "first_number", "headers", "number", "own", "recorder", "seqs")
+    __slots__ = (
+        "events", "first_number", "headers", "number", "own", "recorder", "relaxed", "seqs",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Batch(Sequence[Event]):
         self.number = number
         self.first_number = number if first_number is None else first_number
         self.own = own
+        self.relaxed = False
 
     @property
     def recorded(self) -> int:
@@ -112,6 +117,22 @@ class Batch(Sequence[Event]):
             first_number=self.first_number,
             own=frozenset().union(*(batch.own for batch in batches)),
         )
+
+
+EASE_EVERY = 16
+"""Events after which a writer that may go easy on the interpreter lets others have it."""
+
+_EASE_S = 20e-6
+
+
+def ease() -> None:
+    """Let other threads have the interpreter.
+
+    A thread that computes keeps it for 5 ms against all others, and an event loop that wakes up
+    meanwhile stands still; so a writer that is not in a hurry works in steps of some 50 us. A
+    sleep of no length would not do: the thread would be back before anybody else has woken up.
+    """
+    time.sleep(_EASE_S)
 
 
 @runtime_checkable

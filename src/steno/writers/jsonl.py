@@ -21,7 +21,7 @@ from steno.events.header import Header, make_header
 from steno.identity import describe_process, is_plain
 from steno.storage.lease import Lease
 from steno.storage.transcript import Appended, TranscriptFolder
-from steno.writers.base import Batch, Extent, Landings
+from steno.writers.base import EASE_EVERY, Batch, Extent, Landings, ease
 from steno.writers.losses import Losses
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ class JsonlWriter:
         directory: The folder of transcripts.
         landings: Where everything that was written lies, for followers.
         losses: Where values that could not be kept as they were given are counted.
+        write_size: Events that are best stored together, when so many are waiting.
     """
 
     name = "jsonl"
+    write_size = 400
 
     def __init__(
         self,
@@ -130,20 +132,23 @@ class JsonlWriter:
         first: dict[str, Event] = {}
         landed = self._landed
         encode = encoder.encode
-        for event, seq in zip(batch.events, batch.seqs, strict=True):
+        relaxed = batch.relaxed
+        for at, event in enumerate(batch.events):
+            if relaxed and not at % EASE_EVERY:
+                ease()
+            seq = batch.seqs[at]
             if landed and seq in landed:
                 continue
             line, notes = encode(event, seq)
-            session_id = event.session_id
             try:
-                groups[session_id].append(line)
+                groups[event.session_id].append(line)
             except (KeyError, TypeError):
-                session_id = str(session_id)
+                session_id = str(event.session_id)
                 first.setdefault(session_id, event)
                 groups.setdefault(session_id, []).append(line)
             if notes:
                 self.losses.add(
-                    str(session_id),
+                    str(event.session_id),
                     "value",
                     "altered",
                     request_id=str(event.request_id),

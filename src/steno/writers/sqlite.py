@@ -25,7 +25,7 @@ from steno.events.salvage import clean_text
 from steno.storage.files import FILE_MODE, make_folder
 from steno.storage.lines import read_lines
 from steno.writers import schema
-from steno.writers.base import Batch, Extent, Landings
+from steno.writers.base import EASE_EVERY, Batch, Extent, Landings, ease
 from steno.writers.rows import Rows, UnbindableError
 from steno.writers.statements import POSITION_UPSERT
 
@@ -98,7 +98,10 @@ class SqliteWriter:
         rows = Rows()
         for header in batch.headers.values():
             rows.add_header(header)
-        for event, seq in zip(batch.events, batch.seqs, strict=True):
+        every = EASE_EVERY if batch.relaxed else len(batch) + 1
+        for at, (event, seq) in enumerate(zip(batch.events, batch.seqs, strict=True), 1):
+            if not at % every:
+                ease()
             rows.add(event, batch.recorder, seq)
         try:
             self._store(rows, batch.number)

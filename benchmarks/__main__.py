@@ -1,0 +1,63 @@
+"""Run all benchmarks, or those that are named, and write the table."""
+
+import importlib
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.measuring import Result
+
+NAMES = ("call", "throughput", "loop", "memory", "startup")
+REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+_INTRODUCTION = """# Benchmarks
+
+Written by `make bench`. Each bar is a ratio or a difference against something that was measured in
+the same run on the same machine, so the table says more than its absolute figures.
+"""
+
+
+def describe_machine() -> str:
+    """Name the machine that was measured."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return (
+        f"{model}, {os.cpu_count()} cores; {platform.system()} {platform.release()}; "
+        f"CPython {platform.python_version()}; {datetime.now(UTC):%Y-%m-%d}"
+    )
+
+
+def write_report(results: list[Result]) -> None:
+    """Write the table."""
+    lines = [_INTRODUCTION, f"Machine: {describe_machine()}.", "",
+             "| bar | demanded | measured | met | how |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines += [
+        f"| {each.bar} | {each.demand} | {each.measured} | {'yes' if each.met else '**no**'} | {each.note} |"
+        for each in results
+    ]
+    REPORT.write_text("\n".join(lines) + "\n")
+
+
+def main() -> int:
+    """Measure, print, write; 1 where a bar is missed."""
+    names = sys.argv[1:] or list(NAMES)
+    results: list[Result] = []
+    for name in names:
+        found = importlib.import_module(f"benchmarks.{name}").run()
+        for each in found:
+            mark = "ok  " if each.met else "MISS"
+            print(f"{mark} {each.bar:32} {each.demand:36} {each.measured:>10}  {each.note}", flush=True)
+        results += found
+    if names == list(NAMES):
+        write_report(results)
+        print(f"written to {REPORT.relative_to(Path.cwd())}")
+    return 0 if all(each.met for each in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
