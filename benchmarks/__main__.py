@@ -34,11 +34,12 @@ def describe_machine() -> str:
 
 def write_report(results: list[Result]) -> None:
     """Write the table."""
-    lines = [_INTRODUCTION, f"Machine: {describe_machine()}.", "",
-             "| bar | demanded | measured | met | how |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    lines = [_INTRODUCTION, f"Machine: {describe_machine()}.", ""]
+    lines += ["| bar | demanded | measured | met | how |", "| --- | --- | --- | --- | --- |"]
     lines += [
-        f"| {each.bar} | {each.demand} | {each.measured} | {'yes' if each.met else '**no**'} | {each.note} |"
+        f"| {each.bar} | {each.demand} | {each.measured} | {met} | {each.note} |"
         for each in results
+        for met in ("yes" if each.met else "**no**",)
     ]
     REPORT.write_text("\n".join(lines) + "\n")
 
@@ -51,7 +52,10 @@ def main() -> int:
         found = importlib.import_module(f"benchmarks.{name}").run()
         for each in found:
             mark = "ok  " if each.met else "MISS"
-            print(f"{mark} {each.bar:32} {each.demand:36} {each.measured:>10}  {each.note}", flush=True)
+            print(
+                f"{mark} {each.bar:32} {each.demand:36} {each.measured:>10}  {each.note}",
+                flush=True,
+            )
         results += found
     if names == list(NAMES):
         write_report(results)

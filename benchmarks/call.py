@@ -9,9 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measuring import Result, percentile
-
 import steno
+from benchmarks.measuring import Result, percentile
 
 _COUNT = 4000
 _ROUNDS = 5
@@ -49,7 +48,7 @@ def _steno(folder: Path) -> tuple[float, float]:
 
 def _queue_handler(folder: Path) -> tuple[float, float]:
     handler = logging.FileHandler(folder / "logging.log")
-    waiting: queue.Queue = queue.Queue(-1)
+    waiting: queue.Queue[object] = queue.Queue(-1)
     listener = logging.handlers.QueueListener(waiting, handler)
     logger = logging.Logger("bench", logging.INFO)
     logger.addHandler(logging.handlers.QueueHandler(waiting))

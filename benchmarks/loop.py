@@ -7,9 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measuring import TEXT, Result, percentile
-
 import steno
+from benchmarks.measuring import TEXT, Result, percentile
 
 _SECONDS = 5.0
 _RATE = 1000

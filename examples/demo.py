@@ -19,7 +19,24 @@ from pathlib import Path
 
 import steno
 
-WORDS = "the recorder writes down what was said and never stands in the way of the speaker".split()
+WORDS = [
+    "the",
+    "recorder",
+    "writes",
+    "down",
+    "what",
+    "was",
+    "said",
+    "and",
+    "never",
+    "stands",
+    "in",
+    "the",
+    "way",
+    "of",
+    "the",
+    "speaker",
+]
 
 
 def words_of_reply(seed: int) -> list[str]:
@@ -48,7 +65,9 @@ def search(query: str) -> dict[str, object]:
 
 def talk_in_a_thread(recorder: steno.Recorder, number: int) -> None:
     """Hold a conversation of two requests with a tool call, as a threaded server does."""
-    with recorder.session(key=f"agent:helper:explicit:{number}", user_id=f"user-{number}") as session:
+    with recorder.session(
+        key=f"agent:helper:explicit:{number}", user_id=f"user-{number}"
+    ) as session:
         question = f"where does the word {WORDS[number % len(WORDS)]} stand?"
         with session.request(
             model="words-1", provider="demo", listener="thread", text=question
@@ -120,7 +139,8 @@ def record(home: Path) -> steno.RecorderStats:
     """Record everything at once."""
     with steno.open(home) as recorder:
         threads = [
-            threading.Thread(target=talk_in_a_thread, args=(recorder, number)) for number in range(8)
+            threading.Thread(target=talk_in_a_thread, args=(recorder, number))
+            for number in range(8)
         ]
         for thread in threads:
             thread.start()
@@ -137,7 +157,10 @@ def record(home: Path) -> steno.RecorderStats:
 
 def run(home: Path, *arguments: str) -> str:
     """Run a command as a user types it, and show it."""
-    print(f"\n$ steno {' '.join(repr(word) if ' ' in word else word for word in arguments)}", flush=True)
+    print(
+        f"\n$ steno {' '.join(repr(word) if ' ' in word else word for word in arguments)}",
+        flush=True,
+    )
     command = [sys.executable, "-m", "steno", *arguments, "--home", str(home)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
     print(done.stdout, end="", flush=True)

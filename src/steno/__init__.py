@@ -60,11 +60,12 @@ from steno.recording.context import Scope, current_scope
 from steno.recording.recorder import Recorder
 from steno.recording.session import Request, Session
 from steno.recording.statistics import RecorderStats, WriterStats
-from steno.version import VERSION as __version__
+from steno.version import VERSION
 from steno.writers.base import Batch, Writer
 from steno.writers.jsonl import JsonlWriter
 
 TYPE_CHECKING = False
+__version__ = VERSION
 if TYPE_CHECKING:
     from steno.writers.sqlite import SqliteWriter
 
@@ -121,7 +122,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load the SQLite writer when it is first named, and with it the database driver."""
     if name == "SqliteWriter":
-        from steno.writers.sqlite import SqliteWriter  # noqa: PLC0415
+        from steno.writers.sqlite import SqliteWriter
 
         return SqliteWriter
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -190,7 +190,9 @@ def load_config(
             allowed.
     """
     environ = os.environ if environ is None else environ
-    folder = Path(os.path.abspath(Path(home or environ.get("STENO_HOME") or "~/.steno").expanduser()))
+    folder = Path(
+        os.path.abspath(Path(home or environ.get("STENO_HOME") or "~/.steno").expanduser())
+    )
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key in KEYS:
@@ -289,10 +291,10 @@ def _check(key: Key, value: Any, place: str, folder: Path) -> Any:
         return value
     if key.kind == "choice" and isinstance(value, str) and value in key.choices:
         return value
-    if key.kind == "path" and isinstance(value, (str, Path)) and str(value).strip():
-        if "\x00" not in str(value):
-            try:
-                return Path(os.path.abspath(folder / Path(value).expanduser()))
-            except RuntimeError as error:  # ~somebody who does not exist
-                raise ConfigError(f"{key.name} is {str(value)!r} ({place}): {error}") from None
+    fit = isinstance(value, (str, Path)) and str(value).strip() and "\x00" not in str(value)
+    if key.kind == "path" and fit:
+        try:
+            return Path(os.path.abspath(folder / Path(value).expanduser()))
+        except RuntimeError as error:  # ~somebody who does not exist
+            raise ConfigError(f"{key.name} is {str(value)!r} ({place}): {error}") from None
     raise ConfigError(f"{key.name} is {value!r} ({place})", hint=f"allowed: {key.allowed}")

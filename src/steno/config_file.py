@@ -57,7 +57,7 @@ def read_settings(path: Path, root: str, known: tuple[str, ...]) -> list[Found]:
 
 def _compose(path: Path) -> yaml.Node | None:
     # 15 ms of import that only those pay who have a configuration file
-    import yaml  # noqa: PLC0415
+    import yaml
 
     try:
         data = path.read_bytes()
@@ -100,7 +100,7 @@ def _check_tokens(path: Path, tokens: Iterable[yaml.Token]) -> None:
 
 
 def _walk(node: yaml.Node, prefix: str, path: Path, known: tuple[str, ...]) -> Iterator[Found]:
-    import yaml  # noqa: PLC0415
+    import yaml
 
     place = f"{path.name}:{node.start_mark.line + 1}"
     if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
@@ -141,18 +141,18 @@ def _unknown(name: str, prefix: str, line: str, known: tuple[str, ...]) -> Confi
 
 
 def _value(node: yaml.Node) -> Any:
-    import yaml  # noqa: PLC0415
+    import yaml
 
     if not isinstance(node, yaml.ScalarNode):
         return _text(node)
     try:
-        return yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+        return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError):
         return node.value
 
 
 def _text(node: yaml.Node) -> str:
-    import yaml  # noqa: PLC0415
+    import yaml
 
     if isinstance(node, yaml.ScalarNode):
         return str(node.value)

@@ -58,7 +58,7 @@ def from_config(
         ConfigError: The configuration can't be used.
     """
     # Only those who have a configuration pay for reading it.
-    from steno.config import Config, load_config  # noqa: PLC0415
+    from steno.config import Config, load_config
 
     chosen = config if isinstance(config, Config) else load_config(_path(config), home=_path(home))
     worker = chosen.worker

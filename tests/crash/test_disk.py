@@ -20,7 +20,6 @@ from steno.recording.recorder import Recorder, Settings
 from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
 
-
 NOBODY = 65534
 
 
@@ -74,9 +73,10 @@ def test_the_index_goes_on_without_the_transcripts(home):
     recorder.record(event("a"))
 
     def indexed():
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(
-            sqlite3.connect(home / "sessions.db")
-        ) as index:
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(home / "sessions.db")) as index,
+        ):
             return index.execute("SELECT COUNT(*) FROM sessions").fetchone() == (1,)
 
     wait_for(indexed)
@@ -238,7 +238,8 @@ def test_two_processes_on_one_session(home):
         "    assert recorder.flush(60)\n"
     )
     children = [
-        subprocess.Popen([sys.executable, "-c", script, str(home), str(number)]) for number in range(4)
+        subprocess.Popen([sys.executable, "-c", script, str(home), str(number)])
+        for number in range(4)
     ]
     assert [child.wait(120) for child in children] == [0, 0, 0, 0]
 

@@ -62,7 +62,10 @@ def recorded(home):
                         text=f"{name} answer",
                         model_used="claude-sonnet-4",
                         tokens=steno.Tokens(
-                            input=100, output=thinking * 2, thinking=thinking, tokens_per_second=thinking
+                            input=100,
+                            output=thinking * 2,
+                            thinking=thinking,
+                            tokens_per_second=thinking,
                         ),
                     )
         recorder.flush()
@@ -131,7 +134,9 @@ def test_jq_session_ids(recorded):
 
 def test_jq_count_by_type(recorded):
     """The third jq example counts events by type; no line lacks one."""
-    counts = {line.split()[1]: int(line.split()[0]) for line in shell(recorded, JQ_COUNT).splitlines()}
+    counts = {
+        line.split()[1]: int(line.split()[0]) for line in shell(recorded, JQ_COUNT).splitlines()
+    }
 
     assert counts == {
         "session": 3, "started": 3, "tool_call_recorded": 3, "response_recorded": 3, "completed": 3,

@@ -105,8 +105,10 @@ def test_precedence(load):
     assert config.worker.batch_size == 3
     assert config.worker.batch_timeout_ms == 2
     assert config.worker.overflow == "block"
-    sources = [config.sources[f"session_recording.worker.{key}"] for key in
-               ("batch_size", "batch_timeout_ms", "overflow")]
+    sources = [
+        config.sources[f"session_recording.worker.{key}"]
+        for key in ("batch_size", "batch_timeout_ms", "overflow")
+    ]
     assert sources == ["argument", "environment STENO_WORKER_BATCH_TIMEOUT_MS", "steno.yaml:2"]
 
 
@@ -182,7 +184,10 @@ def test_describe_lists_every_key(load):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.binary(max_size=200) | st.text(alphabet="session_recording: \n{}[]&*-?|>'\"\\!%@`#,.a1").map(str.encode))
+@given(
+    st.binary(max_size=200)
+    | st.text(alphabet="session_recording: \n{}[]&*-?|>'\"\\!%@`#,.a1").map(str.encode)
+)
 def test_any_file(load, data):
     """Any content is a configuration or a `ConfigError`, and nothing else."""
     try:

@@ -29,7 +29,9 @@ def place_options(command: _F) -> _F:
 
 def json_option(command: _F) -> _F:
     """Add ``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")(
+        command
+    )
 
 
 def read_config(home: str | None, config_path: str | None) -> Config:

@@ -43,7 +43,9 @@ def print_json(rows: Iterable[object]) -> None:
 def print_line(line: bytes) -> None:
     """Print a line of JSON as it stands."""
     # msgspec writes some characters as they are that a terminal obeys.
-    click.echo(_HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode("utf-8", "replace")))
+    click.echo(
+        _HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode("utf-8", "replace"))
+    )
 
 
 def print_table(
@@ -60,9 +62,7 @@ def print_table(
         _print_rich(columns, rows, set(right))
         return
     cells = [[clean(cell) for cell in row] for row in rows]
-    widths = [
-        max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)
-    ]
+    widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
     aligned = set(right)
     for row in [list(columns), *cells]:
         parts = [
@@ -118,7 +118,9 @@ def milliseconds(value: int | None) -> str:
 
 def fields(pairs: Mapping[str, object]) -> None:
     """Print known facts, one per line."""
-    width = max((len(name) for name, value in pairs.items() if value not in (None, "", ())), default=0)
+    width = max(
+        (len(name) for name, value in pairs.items() if value not in (None, "", ())), default=0
+    )
     for name, value in pairs.items():
         if value not in (None, "", ()):
             click.echo(f"{name.ljust(width)}  {clean(value)}")

@@ -61,7 +61,8 @@ def command(
             _print_event(event)
     for damage in transcript.damage:
         click.echo(
-            f"damage: {clean(damage.path)} at byte {damage.offset}: {clean(damage.reason)}", err=True
+            f"damage: {clean(damage.path)} at byte {damage.offset}: {clean(damage.reason)}",
+            err=True,
         )
 
 

@@ -76,9 +76,7 @@ def _print_last(path: Path, lines: int, *, as_json: bool) -> int:
     return transcript.position
 
 
-def _follow(
-    sessions: Path, positions: dict[Path, int], *, everything: bool, as_json: bool
-) -> None:
+def _follow(sessions: Path, positions: dict[Path, int], *, everything: bool, as_json: bool) -> None:
     looked = time.monotonic()
     while True:
         for path, position in list(positions.items()):

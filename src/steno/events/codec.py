@@ -1,19 +1,19 @@
 """Events to lines of a transcript and back.
 
-Strategy: the way out is the hot path of the worker, so the common event is encoded once and
-its ``recorder`` and ``seq`` are spliced over the closing brace. Only when the encoder refuses, or the line shows a sign that something can't be kept as it
-was given (a ``null`` that may have been a NaN, a line beyond the limit), is the event walked by
-`Salvage`. The way in decodes straight to the typed event; a line that doesn't encode to the same
-bytes again is compared key by key with what was understood, and the rest is kept in ``extra``.
+Strategy: the way out is the hot path of the worker, so the common event is encoded once and its
+``recorder`` and ``seq`` are spliced over the closing brace. Only when the encoder refuses, or the
+line shows a sign that something can't be kept as it was given (a ``null`` that may have been a
+NaN, a line beyond the limit), is the event walked by `Salvage`. The way in decodes straight to the
+typed event; a line that doesn't encode to the same bytes again is compared key by key with what
+was understood, and the rest is kept in ``extra``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -30,6 +30,9 @@ from steno.events.model import (
 )
 from steno.events.parts import Alteration
 from steno.events.salvage import Salvage, clean_text, has_non_finite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Length of a line beyond which an event's texts are cut."""
@@ -150,7 +153,7 @@ def salvage_event(event: Event, max_bytes: int) -> tuple[dict[str, Any], tuple[A
     limits: tuple[int | None, ...] = (None, _LARGE_TEXT)
     for limit in limits:
         walk = Salvage(limit)
-        line = {"type": str(type(event).__struct_config__.tag)}
+        line: dict[str, Any] = {"type": str(type(event).__struct_config__.tag)}
         line |= {name: walk.value(_builtin(value), f"/{name}") for name, value in _fields(event)}
         if event.extra is not msgspec.UNSET:
             line = _merge(line, event.extra)
@@ -178,9 +181,7 @@ def salvage_event(event: Event, max_bytes: int) -> tuple[dict[str, Any], tuple[A
 def _fields(event: Event) -> list[tuple[str, Any]]:
     kind = type(event)
     pairs = []
-    for name, encoded in zip(
-        kind.__struct_fields__, kind.__struct_encode_fields__, strict=True
-    ):
+    for name, encoded in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
         value = getattr(event, name, None)
         absent = value is msgspec.UNSET or value is None or value == ()
         if name in {"extra", "altered"} or (absent and name != "timestamp"):
@@ -191,7 +192,7 @@ def _fields(event: Event) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _builtin(value: Any) -> Any:  # noqa: ANN401 - any field of an event
+def _builtin(value: Any) -> Any:
     """Turn a part of an event into plain values where that loses nothing."""
     if isinstance(value, msgspec.Raw):
         return _decode_any(value)
@@ -204,7 +205,7 @@ def _note(line: dict[str, Any], event: Event, notes: list[Alteration]) -> None:
         line["altered"] = msgspec.to_builtins(noted)
 
 
-def _merge(known: Any, extra: Any) -> Any:  # noqa: ANN401 - two JSON values
+def _merge(known: Any, extra: Any) -> Any:
     """Lay what was not understood over what was."""
     if isinstance(known, dict) and isinstance(extra, dict):
         merged = dict(known)
@@ -225,7 +226,7 @@ class _ListExtra(msgspec.Struct, frozen=True):
     items: dict[int, Any]
 
 
-def _left_over(raw: Any, known: Any) -> Any:  # noqa: ANN401 - two JSON values
+def _left_over(raw: Any, known: Any) -> Any:
     """Find what of a raw value the typed one lacks; `msgspec.UNSET` for nothing."""
     if isinstance(raw, dict) and isinstance(known, dict):
         rest = {}
@@ -273,12 +274,8 @@ def encode_header(header: Header) -> bytes:
     return _encode(line)
 
 
-_ALWAYS = frozenset(
-    {"version", "id", "session_id", "session_key", "agent_id", "timestamp", "cwd"}
-)
-_HEADER_FIELDS = tuple(
-    zip(Header.__struct_fields__, Header.__struct_encode_fields__, strict=True)
-)
+_ALWAYS = frozenset({"version", "id", "session_id", "session_key", "agent_id", "timestamp", "cwd"})
+_HEADER_FIELDS = tuple(zip(Header.__struct_fields__, Header.__struct_encode_fields__, strict=True))
 
 
 def decode_line(line: bytes, *, lossless: bool = True) -> Event | Header:
@@ -296,6 +293,7 @@ def decode_line(line: bytes, *, lossless: bool = True) -> Event | Header:
         TranscriptError: The line is no JSON object.
     """
     line = line.strip()
+    entry: Event | Header
     try:
         entry = _decode_known(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -305,7 +303,7 @@ def decode_line(line: bytes, *, lossless: bool = True) -> Event | Header:
     if lossless and encode_event(entry) != line:
         rest = _left_over(_decode_any(line), _plain(entry))
         if rest is not msgspec.UNSET:
-            return msgspec.structs.replace(entry, extra=rest)
+            entry = msgspec.structs.replace(entry, extra=rest)
     return entry
 
 

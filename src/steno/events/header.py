@@ -63,7 +63,7 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="session
     extra: Mapping[str, Any] | UnsetType = UNSET
 
 
-def make_header(session_id: str, timestamp: datetime, **identity: Any) -> Header:  # noqa: ANN401 - the fields of Header
+def make_header(session_id: str, timestamp: datetime, **identity: Any) -> Header:
     """Build a version 4 header; the agent is read from the key unless it is given.
 
     Args:

@@ -55,7 +55,7 @@ class Event(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="type")
     extra: Mapping[str, Any] | UnsetType = UNSET
 
 
-class Started(Event, tag="started", kw_only=True):
+class Started(Event, tag="started", frozen=True, kw_only=True):
     """A request began; written before the provider answers."""
 
     model_requested: str
@@ -65,13 +65,13 @@ class Started(Event, tag="started", kw_only=True):
     metadata: SessionMetadata | None = None
 
 
-class StreamStarted(Event, tag="stream_started", kw_only=True):
+class StreamStarted(Event, tag="stream_started", frozen=True, kw_only=True):
     """The first token of a streamed reply arrived, after so many milliseconds."""
 
     time_to_first_token_ms: int
 
 
-class RequestRecorded(Event, tag="request_recorded", kw_only=True):
+class RequestRecorded(Event, tag="request_recorded", frozen=True, kw_only=True):
     """What was said to the model; sizes in bytes, times in milliseconds."""
 
     estimated_tokens: int = field(default_factory=int)
@@ -85,7 +85,7 @@ class RequestRecorded(Event, tag="request_recorded", kw_only=True):
     request_json: Payload = None
 
 
-class ResponseRecorded(Event, tag="response_recorded", kw_only=True):
+class ResponseRecorded(Event, tag="response_recorded", frozen=True, kw_only=True):
     """What the model replied; sizes in bytes, times in milliseconds."""
 
     tokens: Tokens = field(default_factory=Tokens)
@@ -106,7 +106,7 @@ class ResponseRecorded(Event, tag="response_recorded", kw_only=True):
     response_json: Payload = None
 
 
-class ToolCallRecorded(Event, tag="tool_call_recorded", kw_only=True):
+class ToolCallRecorded(Event, tag="tool_call_recorded", frozen=True, kw_only=True):
     """A tool was called; its arguments are JSON text."""
 
     tool_name: str
@@ -119,7 +119,7 @@ class ToolCallRecorded(Event, tag="tool_call_recorded", kw_only=True):
     tool_output: Payload = None
 
 
-class StatsSnapshot(Event, tag="stats_snapshot", kw_only=True):
+class StatsSnapshot(Event, tag="stats_snapshot", frozen=True, kw_only=True):
     """The session's figures so far; times in milliseconds."""
 
     request_count: int = field(default_factory=int)
@@ -132,7 +132,7 @@ class StatsSnapshot(Event, tag="stats_snapshot", kw_only=True):
     cumulative_proxy_overhead_ms: float = field(default_factory=float)
 
 
-class StatsUpdated(Event, tag="stats_updated", kw_only=True):
+class StatsUpdated(Event, tag="stats_updated", frozen=True, kw_only=True):
     """Figures of a request that became known apart from its reply."""
 
     token_updates: TokenTotals | None = None
@@ -144,7 +144,7 @@ class StatsUpdated(Event, tag="stats_updated", kw_only=True):
     user_agent: str | None = None
 
 
-class Completed(Event, tag="completed", kw_only=True):
+class Completed(Event, tag="completed", frozen=True, kw_only=True):
     """A request ended: well, with an error, cancelled or interrupted; times in milliseconds."""
 
     success: bool
@@ -185,7 +185,7 @@ class Completed(Event, tag="completed", kw_only=True):
     estimated_cost: CostEstimate | None = None
 
 
-class Gap(Event, tag="gap", kw_only=True):
+class Gap(Event, tag="gap", frozen=True, kw_only=True):
     """Something was not recorded: loss is data.
 
     Attributes:
@@ -203,7 +203,7 @@ class Gap(Event, tag="gap", kw_only=True):
     detail: str | None = None
 
 
-class LogRecorded(Event, tag="log_recorded", kw_only=True):
+class LogRecorded(Event, tag="log_recorded", frozen=True, kw_only=True):
     """A line that the program logged inside the session."""
 
     level: str
@@ -215,7 +215,7 @@ class LogRecorded(Event, tag="log_recorded", kw_only=True):
     source: str | None = None
 
 
-class ArtefactSaved(Event, tag="artefact_saved", kw_only=True):
+class ArtefactSaved(Event, tag="artefact_saved", frozen=True, kw_only=True):
     """A document that the session collected was saved beside it."""
 
     kind: str
@@ -227,7 +227,7 @@ class ArtefactSaved(Event, tag="artefact_saved", kw_only=True):
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-class UnknownEvent(Event, tag="unknown", kw_only=True):
+class UnknownEvent(Event, tag="unknown", frozen=True, kw_only=True):
     """An event of a type, or of a shape, that this version doesn't know; kept whole.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ class Salvage:
         self._limit = limit
         self._open: set[int] = set()
 
-    def value(self, value: Any, path: str = "") -> Any:  # noqa: ANN401 - any value that a caller hands over
+    def value(self, value: Any, path: str = "") -> Any:
         """Return the best form of ``value`` that JSON can carry."""
         if value is None or isinstance(value, bool):
             return value
@@ -63,7 +64,7 @@ class Salvage:
             return self._bytes(bytes(value), path)
         return self._container(value, path)
 
-    def _noted(self, path: str, reason: str, value: Any) -> Any:  # noqa: ANN401
+    def _noted(self, path: str, reason: str, value: Any) -> Any:
         if len(self.notes) < MAX_NOTES:
             self.notes.append(Alteration(path=clean_text(path), reason=reason))
         return value
@@ -94,7 +95,7 @@ class Salvage:
                 self._noted(path, "type", data.decode("utf-8", "backslashreplace")), path
             )
 
-    def _container(self, value: Any, path: str) -> Any:  # noqa: ANN401
+    def _container(self, value: Any, path: str) -> Any:
         if id(value) in self._open:
             return self._noted(path, "cycle", "(refers to a value that holds it)")
         if len(self._open) >= MAX_DEPTH:
@@ -106,7 +107,7 @@ class Salvage:
                     self._key(key, path): self.value(item, f"{path}/{_step(key)}")
                     for key, item in list(value.items())
                 }
-            if isinstance(value, (Sequence, Set)):
+            if isinstance(value, (Sequence, AbstractSet)):
                 return [self.value(item, f"{path}/{at}") for at, item in enumerate(list(value))]
             return self._object(value, path)
         except Exception as error:  # noqa: BLE001 - a hostile __iter__ or __repr__ may raise anything
@@ -116,13 +117,17 @@ class Salvage:
         finally:
             self._open.discard(id(value))
 
-    def _key(self, key: Any, path: str) -> str:  # noqa: ANN401
+    def _key(self, key: Any, path: str) -> str:
         if isinstance(key, str):
             cleaned = clean_text(key)
-            return cleaned if cleaned == key else self._noted(path, "key", cleaned)
-        return self._noted(path, "key", _step(key))
+            if cleaned != key:
+                self._noted(path, "key", cleaned)
+            return cleaned
+        name = _step(key)
+        self._noted(path, "key", name)
+        return name
 
-    def _object(self, value: Any, path: str) -> Any:  # noqa: ANN401
+    def _object(self, value: Any, path: str) -> Any:
         """Take the fields of structs, dataclasses and pydantic models; else the ``repr``."""
         dump = getattr(value, "model_dump", None)
         if callable(dump) and not isinstance(value, type):
@@ -144,7 +149,7 @@ class Salvage:
             return self._noted(path, "type", self._text(repr(value), path))
 
 
-def _step(key: Any) -> str:  # noqa: ANN401 - any key of a mapping
+def _step(key: Any) -> str:
     """Write a key as one step of a JSON pointer."""
     if isinstance(key, str):
         return clean_text(key).replace("~", "~0").replace("/", "~1")
@@ -154,7 +159,7 @@ def _step(key: Any) -> str:  # noqa: ANN401 - any key of a mapping
         return f"({type(key).__name__})"
 
 
-def has_non_finite(value: Any) -> bool:  # noqa: ANN401 - any payload
+def has_non_finite(value: Any) -> bool:
     """Tell whether a payload of dicts and lists holds a NaN or an infinity.
 
     The encoder writes these as ``null`` without a word; this walk is made only for lines in

@@ -128,6 +128,6 @@ def _explain(error: Exception) -> StenoError:
         )
     return QueryError(
         f"the query failed: {text}",
-        hint="tables: sessions, session_stats, tool_calls, tool_call_executions, gaps, transcripts; "
-        "one statement at a time",
+        hint="one statement; tables: sessions, session_stats, tool_calls, tool_call_executions, "
+        "gaps, transcripts",
     )

@@ -91,7 +91,9 @@ def list_sessions(
     """
     wanted = wanted or SessionFilter()
     if wanted.state is not None and wanted.state not in STATES:
-        raise QueryError(f"there is no state {wanted.state!r}", hint=f"allowed: {', '.join(STATES)}")
+        raise QueryError(
+            f"there is no state {wanted.state!r}", hint=f"allowed: {', '.join(STATES)}"
+        )
     conditions, values = ["1"], []
     for column, value in (
         ("session_key = ?", wanted.key),
@@ -137,7 +139,7 @@ def _row(values: tuple[Any, ...], lives: Callable[[str | None], bool]) -> Sessio
         state = RUNNING if lives(recorder) else OK
     else:
         state = OK if success else FAILED
-    return SessionRow(*identity, *map(rfc3339, times), state, *rest)  # type: ignore[arg-type]
+    return SessionRow(*identity, *map(rfc3339, times), state, *rest)  # type: ignore[call-arg]
 
 
 def rfc3339(text: str | None) -> str | None:
@@ -160,6 +162,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         stamp = datetime.fromisoformat(text)
     except ValueError:
         raise QueryError(
-            f"{text!r} is no time", hint="allowed: 30m, 12h, 7d, 2w, 2026-11-20, 2026-11-20T12:00:00Z"
+            f"{text!r} is no time",
+            hint="allowed: 30m, 12h, 7d, 2w, 2026-11-20, 2026-11-20T12:00:00Z",
         ) from None
     return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)

@@ -50,7 +50,7 @@ def sum_up(
     """
     if by is not None and by not in GROUPS:
         raise QueryError(f"there is no group {by!r}", hint=f"allowed: {', '.join(GROUPS)}")
-    group = f"{GROUPS[by]} AS \"{by}\", " if by else ""
+    group = f'{GROUPS[by]} AS "{by}", ' if by else ""
     where = "WHERE session_stats.created_at >= ?" if since else ""
     order = "GROUP BY 1 ORDER BY requests DESC, 1" if by else ""
     cursor = connection.execute(

@@ -1,10 +1,10 @@
 """The bounded queue between the recorded program and the worker.
 
-Strategy: on the hot path, `Recorder.record` compares a length, appends to a deque (atomic, no
-lock) and wakes the worker when it was empty, and once in `step` events after that. Everything that is not the common case goes
-through `refuse`: the buffer is full, the recorder is closed, or this is a forked child that has
-no worker yet. ``limit`` shrinks by what the writers hold, so that the buffer's capacity bounds all
-events in memory, wherever they are.
+Strategy: on the hot path, `Recorder.record` compares a length, appends to a deque (atomic, no lock)
+and wakes the worker when it was empty, and once in `step` events after that. Everything that is
+not the common case goes through `refuse`: the buffer is full, the recorder is closed, or this is a
+forked child that has no worker yet. ``limit`` shrinks by what the writers hold, so that the
+buffer's capacity bounds all events in memory, wherever they are.
 
 When it is full, the newest event is dropped, counted by session and said once at a rate on
 stderr; with the policy ``block`` the caller waits for room first, up to a timeout.
@@ -12,7 +12,6 @@ stderr; with the policy ``block`` the caller waits for room first, up to a timeo
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -118,7 +117,7 @@ class Buffer:
             depth: How many events wait; where there are many, somebody looks whether the worker
                 is alive at all.
         """
-        try:
+        try:  # noqa: SIM105 - a context manager costs more than the call
             self._wake.release()
         except RuntimeError:  # it is awake
             pass

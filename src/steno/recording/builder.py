@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +11,8 @@ from steno.recording.recorder import Recorder, Settings
 from steno.writers.jsonl import JsonlWriter
 
 if TYPE_CHECKING:
+    import os
+
     from steno.events.processors import Processor
     from steno.writers.base import Writer
 

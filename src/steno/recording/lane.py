@@ -393,7 +393,7 @@ class Lane:
     # -- followers -----------------------------------------------------------------------
 
     def _follower(self) -> Follower:
-        assert isinstance(self.writer, Follower)  # noqa: S101 - `follows` is only set for these
+        assert isinstance(self.writer, Follower)
         return self.writer
 
     def _catch_up(self) -> bool:

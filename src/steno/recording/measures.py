@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from steno.events.parts import StreamingStats, Tokens, ToolStats
@@ -33,9 +34,7 @@ def measure_stream(begun_s: float, arrivals_s: Sequence[float]) -> StreamingStat
     """
     if not arrivals_s:
         return None
-    waits = sorted(
-        (after - before) * 1000 for before, after in zip(arrivals_s, arrivals_s[1:], strict=False)
-    )
+    waits = sorted((after - before) * 1000 for before, after in pairwise(arrivals_s))
     if not waits:
         return StreamingStats(
             time_to_first_token_ms=round((arrivals_s[0] - begun_s) * 1000), total_chunks=1

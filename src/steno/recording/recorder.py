@@ -15,13 +15,11 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from steno import notices
 from steno.events.header import make_header
-from steno.events.model import Event
 from steno.identity import describe_process, new_recorder_id, new_session_id
 from steno.recording.buffer import DROP, Buffer, Mark
 from steno.recording.dead_letters import DeadLetters
@@ -35,9 +33,11 @@ from steno.writers.jsonl import JsonlWriter
 from steno.writers.losses import Losses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from steno.events.model import Event
     from steno.events.processors import Processor
 
 _LOOK_S = 0.25
@@ -49,7 +49,7 @@ CLOSE_TIMEOUT_S = 10.0
 class Settings:
     """How a recorder works; the values of `RecorderBuilder`."""
 
-    def __init__(  # noqa: PLR0913 - one for each setting
+    def __init__(
         self,
         *,
         batch_size: int = 100,
@@ -337,7 +337,7 @@ class Recorder:
 
     async def aclose(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
         """As `close`, without blocking the event loop."""
-        import asyncio  # noqa: PLC0415 - 40 ms of imports for those who don't use it
+        import asyncio
 
         return await asyncio.to_thread(self.close, timeout_s)
 

@@ -82,7 +82,7 @@ class Session:
         """As `__exit__`."""
         self.__exit__(kind, error, trace)
 
-    def request(  # noqa: PLR0913 - the facts that a request begins with
+    def request(
         self,
         *,
         model: str,
@@ -91,7 +91,7 @@ class Session:
         request_id: str | None = None,
         is_streaming: bool = False,
         text: str | None = None,
-        json: Any = None,  # noqa: ANN401 - the provider's request body
+        json: Any = None,
         metadata: SessionMetadata | None = None,
     ) -> Request:
         """Describe a call to a model; it begins when the result is entered.
@@ -171,7 +171,7 @@ class Request:
         self._tools = ToolMeasures()
         self._ended = False
 
-    def _begin_with(  # noqa: PLR0913 - the facts that a request begins with
+    def _begin_with(
         self,
         model: str,
         provider: str,
@@ -180,7 +180,7 @@ class Request:
         *,
         is_streaming: bool,
         text: str | None,
-        json: Any,  # noqa: ANN401 - the provider's request body
+        json: Any,
     ) -> None:
         self._model = model
         self._details = {
@@ -234,7 +234,7 @@ class Request:
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._begun_s) * 1000)
 
-    def sent(self, *, text: str | None = None, json: Any = None) -> None:  # noqa: ANN401
+    def sent(self, *, text: str | None = None, json: Any = None) -> None:
         """Record what was said to the model.
 
         Args:
@@ -264,13 +264,13 @@ class Request:
         if len(self._arrivals) == 1:
             self._record(StreamStarted(*self._ids(), time_to_first_token_ms=self._elapsed_ms()))
 
-    def tool_call(  # noqa: PLR0913 - the facts of a call
+    def tool_call(
         self,
         name: str,
         *,
         call_id: str = "",
         arguments: str | None = None,
-        output: Any = None,  # noqa: ANN401 - whatever a tool returns
+        output: Any = None,
         success: bool | None = None,
         execution_time_ms: int | None = None,
     ) -> None:
@@ -302,11 +302,11 @@ class Request:
             )
         )
 
-    def response(  # noqa: PLR0913 - the facts of a reply
+    def response(
         self,
         *,
         text: str | None = None,
-        json: Any = None,  # noqa: ANN401 - the provider's reply
+        json: Any = None,
         model_used: str = "",
         tokens: Tokens | None = None,
         finish_reason: str | None = None,
@@ -334,7 +334,7 @@ class Request:
             content_blocks=content_blocks,
         )
 
-    def _reply(self, text: str, *, tokens: Tokens | None, **facts: Any) -> None:  # noqa: ANN401
+    def _reply(self, text: str, *, tokens: Tokens | None, **facts: Any) -> None:
         duration = self._elapsed_ms()
         stream = measure_stream(self._begun_s, self._arrivals)
         self._tokens = tokens or Tokens()
@@ -371,7 +371,7 @@ class Request:
         tokens = self._tokens or Tokens()
         self._session._count(tokens, self._tools, duration)  # noqa: SLF001 - both live in this module
         self._record(
-            Completed(
+            Completed(  # type: ignore[misc]  # mypy can't see which fields the dicts hold
                 *self._ids(),
                 success=error is None,
                 error=error,

@@ -190,7 +190,7 @@ class Worker:
         kept: list[Event] = []
         for event in self._events:
             result: Any = event
-            if not isinstance(event, Event):
+            if not isinstance(result, Event):
                 self.unfit += 1
                 self._ledgers[0].add("", "event", "not_an_event", detail=type(event).__name__)
                 continue

@@ -41,4 +41,4 @@ class Home(Struct, frozen=True):
 def find_home(path: str | os.PathLike[str] | None = None) -> Home:
     """Tell where the home is: the argument, else ``STENO_HOME``, else ``~/.steno``."""
     chosen = path or os.environ.get("STENO_HOME") or "~/.steno"
-    return Home(Path(os.path.abspath(Path(chosen).expanduser())))  # noqa: PTH100 - keeps links as they are
+    return Home(Path(os.path.abspath(Path(chosen).expanduser())))

@@ -167,7 +167,7 @@ def _read_paths(fd: int) -> list[str]:
             try:
                 path = msgspec.json.decode(line, type=str)
             except msgspec.DecodeError:
-                continue  # the torn last line of a recorder that was killed: its file was never begun
+                continue  # torn: the recorder was killed before it began that file
             # A lease is a file like any other: what it says must not lead out of the folder.
             if path and not os.path.isabs(path) and ".." not in path.split("/"):
                 paths.append(path)

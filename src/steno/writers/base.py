@@ -11,12 +11,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from msgspec import Struct
 
-from steno.events.header import Header
 from steno.events.model import Event
+
+if TYPE_CHECKING:
+    from steno.events.header import Header
 
 
 class Batch(Sequence[Event]):

@@ -55,7 +55,7 @@ def sql_time(stamp: datetime) -> str:
     return stamp.isoformat(" ", "microseconds")[:26]
 
 
-def bindable(value: Any) -> Any:  # noqa: ANN401 - any value that an event may hold
+def bindable(value: Any) -> Any:
     """Bring a value into a form that SQLite can store."""
     if value is None or isinstance(value, bytes):
         return value
@@ -297,7 +297,7 @@ def _ended(event: Completed, session: list[Any], request: list[Any], rank: str, 
         session[SESSION["finish_reason"]] = event.finish_reason
 
 
-def _count_totals(request: list[Any], rank: str, totals: Any) -> None:  # noqa: ANN401 - two classes share these names
+def _count_totals(request: list[Any], rank: str, totals: Any) -> None:
     counts = (
         totals.total_input,
         totals.total_output,
@@ -312,7 +312,7 @@ def _count_totals(request: list[Any], rank: str, totals: Any) -> None:  # noqa: 
         _count(request, rank, counts, None, None, None)
 
 
-def _count(  # noqa: PLR0913 - one column each
+def _count(
     request: list[Any],
     rank: str,
     counts: tuple[Any, ...],
@@ -341,13 +341,13 @@ def _gap(*_: object) -> None:
     raise NotImplementedError  # a mark in the table of steps; see `Rows.add`
 
 
-def _tool_row(  # noqa: PLR0913 - one column each
+def _tool_row(
     event: Any,
     session_id: str,
     request_id: str,
     recorder: str,
     seq: int,
-    at: str,  # noqa: ANN401
+    at: str,
 ) -> tuple[Any, ...]:
     return (
         session_id,
@@ -362,13 +362,13 @@ def _tool_row(  # noqa: PLR0913 - one column each
     )
 
 
-def _gap_row(  # noqa: PLR0913 - one column each
+def _gap_row(
     event: Any,
     session_id: str,
     request_id: str,
     recorder: str,
     seq: int,
-    at: str,  # noqa: ANN401
+    at: str,
 ) -> tuple[Any, ...]:
     since = sql_time(event.since) if isinstance(event.since, datetime) else None
     return (
@@ -377,7 +377,7 @@ def _gap_row(  # noqa: PLR0913 - one column each
     )  # fmt: skip
 
 
-def _cut(text: Any) -> str:  # noqa: ANN401 - a careless caller may give anything
+def _cut(text: Any) -> str:
     return text[:MAX_TEXT] if isinstance(text, str) else str(text)[:MAX_TEXT]
 
 

@@ -10,10 +10,13 @@ asked for often, not the whole.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from steno.errors import SchemaVersionError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7374656E

@@ -16,7 +16,9 @@ import ctypes
 import os
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from steno.errors import SchemaVersionError, TranscriptError, WriteError
 from steno.events.codec import decode_line
@@ -253,42 +255,13 @@ class SqliteWriter:
 
     def _store_piece(self, connection: sqlite3.Connection, path: str, end: int) -> bool:
         """Store the next lines of a transcript; True when there are no more up to ``end``."""
-        position = self._position(connection, path)
-        if position >= end:
+        if self._position(connection, path) >= end:
             return True
-        rows, damaged, session_id, count = Rows(), 0, None, 0
-        begin = position
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
-                known = connection.execute(
-                    "SELECT inode FROM transcripts WHERE path = ?", (path,)
-                ).fetchone()
-                inode = known[0] if known else None
-                if status.st_size < position or inode not in {None, status.st_ino}:
-                    # Another file has taken its place: what was known of the old one goes.
-                    self._forget(connection, path)
-                    begin = position = 0
-                for line in read_lines(file, position):
-                    if not line.whole or position >= end:
-                        break
-                    position = line.end
-                    count += 1
-                    try:
-                        entry = decode_line(line.data, lossless=False)
-                    except TranscriptError:
-                        damaged += 1
-                    else:
-                        session_id = session_id or entry.session_id
-                        if isinstance(entry, Header):
-                            rows.add_header(entry)
-                        else:
-                            recorder = entry.recorder if isinstance(entry.recorder, str) else ""
-                            rows.add(
-                                entry, recorder, entry.seq if isinstance(entry.seq, int) else 0
-                            )
-                    if count >= _PIECE_LINES or position - begin >= _PIECE_BYTES:
-                        break
+                self._check_identity(connection, path, status)
+                piece = _read_piece(file, self._position(connection, path), end)
         except FileNotFoundError:
             return True
         except OSError as error:
@@ -296,19 +269,31 @@ class SqliteWriter:
             raise WriteError(message, hint="check the file", transient=True) from error
         connection.execute("SAVEPOINT piece")
         try:
-            rows.store(connection)
+            piece.rows.store(connection)
         except UnbindableError:
             connection.execute("ROLLBACK TO piece")
-            rows.store(connection, harden=True)
+            piece.rows.store(connection, harden=True)
         connection.execute("RELEASE piece")
-        connection.execute(POSITION_UPSERT, (path, session_id, position, status.st_ino, damaged))
-        if session_id is not None:
-            connection.execute(
-                "UPDATE sessions SET transcript = COALESCE(transcript, ?) WHERE session_id = ?",
-                (path, clean_text(session_id)),
-            )
-        self._positions[path] = position
-        return position == begin or position >= min(end, status.st_size)
+        session_id = None if piece.session_id is None else clean_text(piece.session_id)
+        connection.execute(
+            POSITION_UPSERT, (path, session_id, piece.end, status.st_ino, piece.damaged)
+        )
+        connection.execute(
+            "UPDATE sessions SET transcript = ? WHERE session_id = ? AND transcript IS NULL",
+            (path, session_id),
+        )
+        begin, self._positions[path] = self._positions[path], piece.end
+        return piece.end == begin or piece.end >= min(end, status.st_size)
+
+    def _check_identity(
+        self, connection: sqlite3.Connection, path: str, status: os.stat_result
+    ) -> None:
+        """Forget what is known of a transcript if another file has taken its place."""
+        row = connection.execute("SELECT inode FROM transcripts WHERE path = ?", (path,)).fetchone()
+        inode = row[0] if row else None
+        shrunk = status.st_size < self._position(connection, path)
+        if shrunk or inode not in {None, status.st_ino}:
+            self._forget(connection, path)
 
     def _forget(self, connection: sqlite3.Connection, path: str) -> None:
         connection.execute(
@@ -358,6 +343,38 @@ class SqliteWriter:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+
+
+class _Piece(Struct):
+    """What was read of a transcript in one go; ``end`` is the byte behind it."""
+
+    rows: Rows
+    end: int
+    damaged: int = 0
+    session_id: str | None = None
+
+
+def _read_piece(file: BinaryIO, position: int, end: int) -> _Piece:
+    """Read whole lines, up to a bound on their number and length."""
+    piece, begin = _Piece(Rows(), position), position
+    for count, line in enumerate(read_lines(file, position), 1):
+        if not line.whole or line.offset >= end:
+            break
+        piece.end = line.end
+        try:
+            entry = decode_line(line.data, lossless=False)
+        except TranscriptError:
+            piece.damaged += 1
+        else:
+            piece.session_id = piece.session_id or entry.session_id
+            if isinstance(entry, Header):
+                piece.rows.add_header(entry)
+            else:
+                recorder = entry.recorder if isinstance(entry.recorder, str) else ""
+                piece.rows.add(entry, recorder, entry.seq if isinstance(entry.seq, int) else 0)
+        if count >= _PIECE_LINES or piece.end - begin >= _PIECE_BYTES:
+            break
+    return piece
 
 
 def replace_start(extent: Extent) -> Extent:

@@ -42,8 +42,10 @@ def _session_updates() -> str:
     updates = [
         "started_at = MIN(started_at, excluded.started_at)",
         "created_at = MIN(created_at, excluded.created_at)",
-        "completed_at = MAX(COALESCE(completed_at, excluded.completed_at), "
-        "COALESCE(excluded.completed_at, completed_at))",
+        (
+            "completed_at = MAX(COALESCE(completed_at, excluded.completed_at), "
+            "COALESCE(excluded.completed_at, completed_at))"
+        ),
         *(f"{name} = COALESCE({name}, excluded.{name})" for name in _IDENTITY),
     ]
     for rank, names in _RANKED.items():

@@ -87,7 +87,9 @@ def test_full_buffer_drops_counts_and_tells(capsys):
     writer.gate.clear()
     recorder = build(writer, channel_buffer_size=100, batch_size=10)
 
-    accepted = sum(recorder.record(event(str(number), session=f"s{number % 3}")) for number in range(5000))
+    accepted = sum(
+        recorder.record(event(str(number), session=f"s{number % 3}")) for number in range(5000)
+    )
     stats = adds_up(recorder.stats())
     assert stats.accepted == 5000
     assert stats.dropped == 5000 - accepted > 0
@@ -437,7 +439,9 @@ class TestConcurrency:
             "child = multiprocessing.get_context('fork').Process(target=work)\n"
             "child.start(); child.join(); sys.exit(child.exitcode)\n"
         )
-        subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], check=True, timeout=60)
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], check=True, timeout=60
+        )
 
         (path,) = tmp_path.glob("*/child.jsonl")
         assert "from the child" in path.read_text()
