@@ -99,7 +99,7 @@ def kill_often(home: Path, times: int) -> None:
         assert index.execute(sums).fetchone() == index.execute(parts).fetchone()
         replies = sum("response_recorded" in kinds for kinds in requests.values())
         assert index.execute("SELECT SUM(input_tokens) FROM sessions").fetchone() == (replies,)
-    assert not list((home / "sessions" / ".recorders").glob("*.jsonl")), "no lease was left behind"
+    assert not list((home / "sessions" / ".recorders").glob("*.lease")), "no lease was left behind"
 
 
 def test_25_kills(home):

@@ -4,6 +4,9 @@ Strategy: leases that no living process holds name the recorder and the transcri
 In these, a request with ``started`` and without ``completed`` of that recorder ended with its
 process; it gets its ``completed`` now, with ``success: false`` and what is known. The transcripts
 are handed to the follower too, which may not have seen their last lines.
+
+The transcripts may be large and the recorder has events of its own to write meanwhile, so the work
+is a generator that goes on by small steps.
 """
 
 from __future__ import annotations
@@ -16,51 +19,82 @@ from steno.errors import TranscriptError
 from steno.events.codec import decode_line
 from steno.events.model import Completed, Event, ResponseRecorded, Started
 from steno.recording.measures import token_totals
-from steno.storage.lease import find_dead
+from steno.storage.lease import DeadLease, find_dead
 from steno.storage.lines import read_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    TakeOver = Callable[[list[str]], None]
 
 FINISH_REASON = "interrupted"
 
+_STEP = 100
+"""Lines after which somebody else may have the interpreter."""
 
-def close_interrupted(
-    sessions: Path, take_over: TakeOver, *, keep_leases: bool = False
-) -> list[Event]:
-    """Find the requests that dead recorders left open.
+_TELLING = (b'{"type":"started"', b'{"type":"completed"', b'{"type":"response_recorded"')
+"""How the lines begin that tell of a request's begin and end."""
 
-    Args:
-        sessions: The folder of transcripts.
-        take_over: Called with the transcripts of each dead recorder before its lease is removed,
-            so that they are not forgotten if this process dies too.
-        keep_leases: Leave the leases for another start: an index that is not open here still
-            has to read the transcripts.
 
-    Returns:
-        One ``completed`` event for each, to be written by the caller.
+class LookBack:
+    """What the dead recorders of a folder have left, and whether it has been dealt with.
+
+    Their leases stay locked, and stay, until `settle`: if this process dies before its own events
+    about them are on disk, the next start finds them again. To deal with them twice does no harm.
+
+    Attributes:
+        done: Everything was read.
     """
-    events: list[Event] = []
-    for dead in find_dead(sessions):
-        settled = False
-        try:
-            take_over(dead.paths)
-            for path in dead.paths:
-                events.extend(_close_one(sessions / path, dead.recorder))
-            settled = not keep_leases
-        except OSError as error:
-            notices.say("interrupted", f"ERROR cannot look for interrupted requests: {error}")
-        finally:
-            dead.close(settled=settled)
-    return events
+
+    def __init__(self, sessions: Path, take_over: TakeOver) -> None:
+        """Prepare to look; nothing is read yet.
+
+        Args:
+            sessions: The folder of transcripts.
+            take_over: Called once with all transcripts that dead recorders have touched.
+        """
+        self.done = False
+        self._sessions = sessions
+        self._take_over = take_over
+        self._dead: list[DeadLease] = []
+        self._failed = False
+
+    def steps(self) -> Iterator[Sequence[Event]]:
+        """Find the requests that were left open.
+
+        Yields:
+            After each small step the ``completed`` events that it found, mostly none, for the
+            caller to write.
+        """
+        self._dead = find_dead(self._sessions)
+        recorders = frozenset(dead.recorder for dead in self._dead)
+        paths = list(dict.fromkeys(path for dead in self._dead for path in dead.paths))
+        self._take_over(paths)
+        for path in paths:
+            try:
+                yield from _close_one(self._sessions / path, recorders)
+            except OSError as error:
+                self._failed = True
+                notices.say("interrupted", f"ERROR cannot look for interrupted requests: {error}")
+        self.done = True
+
+    def settle(self, *, settled: bool) -> None:
+        """Let the leases go; they are removed if everything is done, and on disk."""
+        while self._dead:
+            self._dead.pop().close(settled=settled and self.done and not self._failed)
 
 
-def _close_one(path: Path, recorder: str) -> list[Event]:
+def _close_one(path: Path, recorders: frozenset[str]) -> Iterator[Sequence[Event]]:
     open_requests: dict[tuple[str, str], Started] = {}
     replies: dict[tuple[str, str], ResponseRecorded] = {}
     try:
         with path.open("rb") as file:
-            for line in read_lines(file):
+            for count, line in enumerate(read_lines(file), 1):
+                if count % _STEP == 0:
+                    yield ()
+                if not line.data.startswith(_TELLING):
+                    continue
                 try:
                     event = decode_line(line.data, lossless=False)
                 except TranscriptError:
@@ -70,13 +104,14 @@ def _close_one(path: Path, recorder: str) -> list[Event]:
                 key = (event.session_id, event.request_id)
                 if isinstance(event, Completed):
                     open_requests.pop(key, None)
-                elif event.recorder == recorder and isinstance(event, Started):
+                    replies.pop(key, None)
+                elif isinstance(event, Started) and event.recorder in recorders:
                     open_requests[key] = event
-                elif isinstance(event, ResponseRecorded):
+                elif isinstance(event, ResponseRecorded) and key in open_requests:
                     replies[key] = event
     except FileNotFoundError:
-        return []  # noted in the lease, but the process died before it began the file
-    return [_interrupted(started, replies.get(key)) for key, started in open_requests.items()]
+        return  # noted in the lease, but the process died before it began the file
+    yield [_interrupted(started, replies.get(key)) for key, started in open_requests.items()]
 
 
 def _interrupted(started: Started, reply: ResponseRecorded | None) -> Completed:
@@ -90,9 +125,3 @@ def _interrupted(started: Started, reply: ResponseRecorded | None) -> Completed:
         finish_reason=FINISH_REASON,
         **totals,
     )
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    TakeOver = Callable[[list[str]], None]

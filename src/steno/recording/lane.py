@@ -22,7 +22,7 @@ from steno.recording.statistics import WriterStats
 from steno.writers.base import Batch, Follower, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from steno.recording.dead_letters import DeadLetters
     from steno.writers.losses import Losses
@@ -128,6 +128,20 @@ class Lane:
             self._queue.append(batch)
             self._condition.notify()
         return True
+
+    def adopt(self, paths: Sequence[str]) -> None:
+        """Let a follower read transcripts that a dead recorder has left."""
+        self._follower().adopt(paths)
+        with self._condition:
+            self._idle = False
+            self._condition.notify()
+
+    @property
+    def rests(self) -> bool:
+        """Tell whether everything is stored, and read back."""
+        with self._condition:
+            read = self._idle or not self.follows
+            return read and not (self._queue or self._held or self._deferred)
 
     def drop(self, batch: Batch) -> None:
         """Give a batch up, because the writer hangs and others must go on."""
@@ -415,6 +429,7 @@ class Lane:
                     self._deferred = 0
             self._behind = False
             self._recover()
+            self._on_progress()
         return done
 
     def _reach(self, mark: Mark) -> None:

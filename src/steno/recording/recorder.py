@@ -23,7 +23,7 @@ from steno.events.header import make_header
 from steno.identity import describe_process, new_recorder_id, new_session_id
 from steno.recording.buffer import DROP, Buffer, Mark
 from steno.recording.dead_letters import DeadLetters
-from steno.recording.interrupted import close_interrupted
+from steno.recording.interrupted import LookBack
 from steno.recording.lane import Lane
 from steno.recording.session import Session
 from steno.recording.statistics import RecorderStats
@@ -105,6 +105,9 @@ class _Engine:
             )
             for at, writer in enumerate(ordered)
         ]
+        self.look_back = (
+            LookBack(self.truth.directory, self._take_over) if self.truth is not None else None
+        )
         self.worker = Worker(
             self.buffer,
             self.lanes,
@@ -113,7 +116,8 @@ class _Engine:
             batch_size=min(settings.batch_size, limit),
             batch_timeout_s=settings.batch_timeout_ms / 1000,
             processors=settings.processors,
-            first=self._look_back,
+            looking_back=self.look_back.steps() if self.look_back is not None else None,
+            on_idle=self._settle_early,
         )
         self._closed = threading.Lock()
         self.ended = False
@@ -123,22 +127,34 @@ class _Engine:
         self.buffer.revive = self._revive
         self.worker.start()
 
+    def after_fork(self) -> None:
+        """Leave what is the parent's to the parent."""
+        for writer in self.writers:
+            after_fork = getattr(writer, "after_fork", None)
+            if after_fork is not None:
+                after_fork()
+        if self.look_back is not None:
+            self.look_back.settle(settled=False)
+
     def _revive(self) -> None:
         self.worker.start()
         for lane in self.lanes:
             lane.start()
 
-    def _look_back(self) -> Sequence[Event]:
-        """Take over what dead recorders have left in the folder of transcripts."""
-        truth = self.truth
-        if truth is None:
-            return ()
+    def _take_over(self, paths: list[str]) -> None:
+        """Let followers read the transcripts of dead recorders, as far as they have not."""
+        if self.truth is None or not paths:
+            return
+        for lane in self.lanes:
+            if lane.follows:
+                lane.adopt([os.fspath(self.truth.directory / path) for path in paths])
 
-        def take_over(paths: list[str]) -> None:
-            for follower in self.followers:
-                follower.adopt([os.fspath(truth.directory / path) for path in paths])
-
-        return close_interrupted(truth.directory, take_over)
+    def _settle_early(self) -> None:
+        """Forget the dead recorders as soon as all that is to say of them is stored."""
+        look_back = self.look_back
+        if look_back is not None and look_back.done and all(lane.rests for lane in self.lanes):
+            look_back.settle(settled=True)
+            self.look_back = None
 
     def flush(self, timeout_s: float | None) -> bool:
         mark = Mark()
@@ -159,24 +175,8 @@ class _Engine:
             if self.ended:
                 return True
             self.ended = True
-            deadline = time.monotonic() + timeout_s
             failed = sum(lane.stats().failed for lane in self.lanes)
-            self.buffer.close()
-            end = Mark(stop=True)
-            self.buffer.put_beside(end)
-            # A part of the time is kept for setting aside what can't be stored.
-            for lane in self.lanes:
-                lane.hurry(deadline - timeout_s * 0.2)
-            while not end.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
-                self._revive()
-                if time.monotonic() >= deadline:
-                    break
-            done = self.worker.join(deadline - time.monotonic())
-            while self.buffer.queue:
-                self.buffer.queue.popleft()
-                self.buffer.dropped += 1
-            for lane in self.lanes:
-                done = lane.join(deadline - time.monotonic()) and done
+            done = self._end_threads(time.monotonic() + timeout_s, timeout_s)
             stats = [lane.stats() for lane in self.lanes]
             settled = done and not any(each.pending for each in stats)
             settled = settled and sum(each.failed for each in stats) == failed
@@ -185,7 +185,28 @@ class _Engine:
                     lane.writer.close()
             if self.truth is not None and self.lanes[0].join(0):
                 self.truth.close(settled=settled)
+            if self.look_back is not None:
+                self.look_back.settle(settled=settled)
             return settled
+
+    def _end_threads(self, deadline: float, timeout_s: float) -> bool:
+        self.buffer.close()
+        end = Mark(stop=True)
+        self.buffer.put_beside(end)
+        # A part of the time is kept for setting aside what can't be stored.
+        for lane in self.lanes:
+            lane.hurry(deadline - timeout_s * 0.2)
+        while not end.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
+            self._revive()
+            if time.monotonic() >= deadline:
+                break
+        done = self.worker.join(deadline - time.monotonic())
+        while self.buffer.queue:
+            self.buffer.queue.popleft()
+            self.buffer.dropped += 1
+        for lane in self.lanes:
+            done = lane.join(deadline - time.monotonic()) and done
+        return done
 
 
 _live: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -400,10 +421,7 @@ class Recorder:
         if not self._writers or self._buffer.closed:
             return
         self._finalizer.detach()
-        for writer in self._writers:
-            after_fork = getattr(writer, "after_fork", None)
-            if after_fork is not None:
-                after_fork()
+        self._engine.after_fork()
         self._forked = True
         # The parent's queue is left to the parent; a limit below zero sends the child's first
         # event to `_refuse`, which begins the threads.

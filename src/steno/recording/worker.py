@@ -20,10 +20,10 @@ from steno import notices
 from steno.events.header import Header
 from steno.events.model import Event, Gap
 from steno.recording.buffer import Mark
-from steno.writers.base import Batch
+from steno.writers.base import Batch, ease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from steno.events.processors import Processor
     from steno.recording.buffer import Buffer
@@ -58,7 +58,8 @@ class Worker:
         batch_size: int,
         batch_timeout_s: float,
         processors: Sequence[Processor] = (),
-        first: Callable[[], Sequence[Event]] = lambda: (),
+        looking_back: Iterator[Sequence[Event]] | None = None,
+        on_idle: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the worker; `start` begins its thread.
 
@@ -70,7 +71,9 @@ class Worker:
             batch_size: Events after which a batch is handed over.
             batch_timeout_s: Seconds after which the first event of a batch is on disk.
             processors: Steps that may change or drop events.
-            first: Done before anything else, on the thread; returns events to write.
+            looking_back: Work that is done by steps while nothing waits, and finished at the end;
+                each step gives events to write.
+            on_idle: Called when there is nothing to do.
         """
         self.taken = self.filtered = self.unfit = self.gaps = 0
         self._buffer = buffer
@@ -80,7 +83,8 @@ class Worker:
         self._size = batch_size
         self._patience_s = batch_timeout_s / 2
         self._processors = tuple(processors)
-        self._first: Callable[[], Sequence[Event]] | None = first
+        self._looking_back = looking_back
+        self._on_idle = on_idle
         self._seq = 0
         self._number = 0
         self._events: list[Event] = []
@@ -124,9 +128,6 @@ class Worker:
                 return
 
     def _loop(self) -> None:
-        if self._first is not None:
-            first, self._first = self._first, None
-            self._own.extend(first())
         while not self._stopped:
             self._hand_over()
             if self._mark is not None:
@@ -142,14 +143,29 @@ class Worker:
         buffer = self._buffer
         while not buffer.queue and not any(self._ledgers) and not self._own:
             self._make_room()
-            buffer.wait(_IDLE_S)
+            if not self._look_back():
+                self._on_idle()
+                buffer.wait(_IDLE_S)
         deadline = time.monotonic() + self._patience_s
         while len(buffer.queue) < self._size and not buffer.urgent:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
             # The callers don't wake the worker for each batch: a look now and then is cheaper.
-            buffer.wait(min(left, _LOOK_S))
+            if not self._look_back():
+                buffer.wait(min(left, _LOOK_S))
+
+    def _look_back(self) -> bool:
+        """Do one step of the work that can wait; False when there is none left."""
+        if self._looking_back is None:
+            return False
+        found = next(self._looking_back, None)
+        if found is None:
+            self._looking_back = None
+            return False
+        self._own.extend(found)
+        ease()
+        return True
 
     def _take(self) -> None:
         queue, events = self._buffer.queue, self._events
@@ -290,6 +306,9 @@ class Worker:
 
     def _pass_on(self, mark: Mark) -> None:
         """Pass a mark to the lanes, behind everything that was taken before it."""
+        if mark.stop:
+            while self._look_back():
+                pass
         self._take_rest_of_losses()
         self._mark = None
         mark.expect(len(self._lanes))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = ".recorders"
-_SUFFIX = ".jsonl"
+_SUFFIX = ".lease"
 
 
 def _lease_path(sessions: Path, recorder: str) -> Path:

@@ -208,16 +208,6 @@ class JsonlWriter:
             )
         return relative
 
-    def lease_for_recovery(self, recorder: str, paths: list[str]) -> None:
-        """Note transcripts that a dead recorder left, before its lease is removed.
-
-        Raises:
-            OSError: The lease can't be written.
-        """
-        if self._lease is None:
-            self._lease = Lease(self.directory, recorder)
-        self._lease.add(paths)
-
     def close(self, *, settled: bool = True) -> None:
         """Close all files and give up the lease.
 

@@ -1,0 +1,131 @@
+"""Beginning a transcript, and appending to it."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from steno.storage.transcript import TranscriptFolder
+
+NOW = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
+HEADER = b'{"type":"session","id":"s"}'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Open a folder of transcripts."""
+    folder = TranscriptFolder(tmp_path, open_files=2)
+    yield folder
+    folder.close()
+
+
+def append(folder, relative, lines=b'{"a":1}\n', **more):
+    """Append with the usual header."""
+    return folder.append(relative, lines, lambda: HEADER, **more)
+
+
+def test_begin_and_append(folder, tmp_path):
+    """The first append begins the file with a header; later ones add lines."""
+    relative = folder.locate("s", NOW)
+
+    first, second = append(folder, relative), append(folder, relative)
+
+    assert relative == "2026-11-20/s.jsonl"
+    assert (first.began, second.began) == (True, False)
+    assert (first.start, first.end, second.start) == (0, len(HEADER) + 9, first.end)
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"a":1}\n{"a":1}\n'
+    assert (tmp_path / relative).stat().st_mode & 0o777 == 0o600
+
+
+def test_midnight(folder):
+    """A session keeps its file, whatever day it is when it goes on."""
+    append(folder, folder.locate("s", NOW))
+
+    later = TranscriptFolder(folder.path)
+
+    assert later.locate("s", NOW.replace(day=25)) == "2026-11-20/s.jsonl"
+    assert later.locate("other", NOW.replace(day=25)) == "2026-11-25/other.jsonl"
+
+
+@pytest.mark.parametrize("passing", [False, True])
+@pytest.mark.parametrize("tail", [b'{"torn', b"\x00" * 100, b"x" * 200_000])
+def test_torn_tail(folder, tmp_path, tail, passing):
+    """A torn tail is closed with a newline before anything is appended."""
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    folder.close()
+    before = (tmp_path / relative).read_bytes() + tail
+    (tmp_path / relative).write_bytes(before)
+
+    appended = append(folder, relative, passing=passing)
+
+    assert appended.torn == min(len(tail), 65_536)
+    assert appended.start == len(before) + 1
+    assert (tmp_path / relative).read_bytes() == before + b'\n{"a":1}\n'
+
+
+def test_torn_tail_between_two_appends(folder, tmp_path):
+    """Another process's torn line is noticed also while the file is open here."""
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    with (tmp_path / relative).open("ab") as other:
+        other.write(b'{"torn')
+
+    assert append(folder, relative).torn == 6
+
+
+@pytest.mark.parametrize("rest", [b"", HEADER[:5], HEADER])
+def test_torn_header(folder, tmp_path, rest):
+    """A file that holds a piece of a header alone is begun anew."""
+    relative = folder.locate("s", NOW)
+    (tmp_path / "2026-11-20").mkdir()
+    (tmp_path / relative).write_bytes(rest)
+
+    appended = append(folder, relative)
+
+    assert appended.began
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"a":1}\n'
+
+
+def test_deleted_while_open(folder, tmp_path):
+    """A transcript that somebody deletes begins anew, with its header."""
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    (tmp_path / relative).unlink()
+
+    assert append(folder, relative).began
+
+
+def test_links_and_folders_are_refused(folder, tmp_path):
+    """No link is followed, and nothing but a regular file is written to."""
+    (tmp_path / "2026-11-20").mkdir()
+    (tmp_path / "target").write_text("")
+    (tmp_path / "2026-11-20" / "link.jsonl").symlink_to(tmp_path / "target")
+    (tmp_path / "2026-11-20" / "folder.jsonl").mkdir()
+    os.mkfifo(tmp_path / "2026-11-20" / "pipe.jsonl")
+
+    for name in ("link", "folder", "pipe"):
+        with pytest.raises(OSError, match=r".*"):
+            append(folder, f"2026-11-20/{name}.jsonl")
+    assert (tmp_path / "target").read_text() == ""
+
+
+def test_open_files_are_bounded(folder, tmp_path):
+    """No more files are kept open than was said, and evicted ones are whole."""
+    for number in range(10):
+        append(folder, folder.locate(f"s{number}", NOW))
+        append(folder, folder.locate("s0", NOW), passing=True)
+
+    assert len(folder._open) <= 2
+    assert (tmp_path / "2026-11-20" / "s0.jsonl").read_bytes().count(b"\n") == 12
+
+
+def test_fsync(tmp_path):
+    """With fsync on, everything works the same."""
+    folder = TranscriptFolder(tmp_path, fsync=True)
+
+    append(folder, folder.locate("s", NOW))
+    append(folder, folder.locate("s", NOW))
+
+    assert (tmp_path / "2026-11-20" / "s.jsonl").read_bytes().count(b"\n") == 3
+    folder.close()
