@@ -1,0 +1,37 @@
+"""Printing rows."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.cli.output import clean, milliseconds, number, print_table
+
+
+@given(st.text(alphabet=st.characters()))
+def test_clean_text_is_harmless(text):
+    """No control character, escape or mark of direction is left, whatever the text."""
+    cleaned = clean(text)
+
+    assert not any(ord(each) < 32 or 0x7F <= ord(each) < 0xA0 for each in cleaned)
+    assert not set(cleaned) & set("\u202e\u2066\u200f\u2028\ufeff")
+    cleaned.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, ""), (5, "5 ms"), (1500, "1.5 s"), (240_000, "4 min")]
+)
+def test_milliseconds(value, text):
+    """Durations are written as a person says them."""
+    assert milliseconds(value) == text
+
+
+def test_number():
+    """Numbers have separators."""
+    assert (number(1234567), number(None)) == ("1,234,567", "")
+
+
+def test_columns_are_aligned(capsys):
+    """Columns of a table line up, numbers to the right."""
+    print_table(("name", "n"), [("a", 1), ("bcdef", 100)], right=("n",))
+
+    assert capsys.readouterr().out == "name     n\na        1\nbcdef  100\n"

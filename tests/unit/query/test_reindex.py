@@ -1,0 +1,99 @@
+"""Making the index anew."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import steno
+from steno.query.reindex import reindex
+
+
+def dump(home):
+    """Read all rows of the index."""
+    with contextlib.closing(sqlite3.connect(home / "sessions.db")) as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            for table in ("sessions", "tool_calls", "gaps", "session_stats")
+        }
+
+
+def without_ids(rows):
+    """Leave out the row ids, which may differ, and put rows in order."""
+    return {
+        table: sorted((row[table in {"tool_calls", "session_stats"} :] for row in found), key=repr)
+        for table, found in rows.items()
+    }
+
+
+def test_the_same_rows(recorded):
+    """An index that is made anew holds what the recorder had put there."""
+    before = without_ids(dump(recorded))
+    (recorded / "sessions.db").unlink()
+
+    done = reindex(recorded / "sessions", recorded / "sessions.db")
+
+    after = without_ids(dump(recorded))
+    assert done.transcripts == 3
+    assert after == before
+
+
+def test_again_changes_nothing(recorded):
+    """Doing it twice gives the same rows."""
+    reindex(recorded / "sessions", recorded / "sessions.db")
+    before = without_ids(dump(recorded))
+
+    reindex(recorded / "sessions", recorded / "sessions.db")
+
+    assert without_ids(dump(recorded)) == before
+
+
+def test_transcripts_that_are_gone(recorded):
+    """Rows of a session whose transcript was deleted are removed."""
+    next(recorded.glob("sessions/*/well.jsonl")).unlink()
+
+    done = reindex(recorded / "sessions", recorded / "sessions.db")
+
+    assert (done.transcripts, done.removed) == (2, 1)
+    assert len(dump(recorded)["sessions"]) == 2
+
+
+def test_a_damaged_database_is_moved_aside(recorded):
+    """A damaged database is moved aside, never overwritten."""
+    (recorded / "sessions.db").write_bytes(b"garbage" * 1000)
+    for rest in recorded.glob("sessions.db-*"):
+        rest.unlink()
+
+    done = reindex(recorded / "sessions", recorded / "sessions.db")
+
+    assert done.moved_aside is not None
+    assert Path(done.moved_aside).read_bytes().startswith(b"garbage")
+    assert len(dump(recorded)["sessions"]) == 3
+
+
+def test_beside_a_recorder(home):
+    """Recorders go on while the index is made anew, and nothing is missing afterwards."""
+    with steno.open(home) as recorder:
+        for number in range(300):
+            with (
+                recorder.session(f"s{number % 7}") as session,
+                session.request(model="m") as request,
+            ):
+                request.response(tokens=steno.Tokens(input=1))
+            if number % 100 == 50:
+                reindex(home / "sessions", home / "sessions.db")
+        assert recorder.flush(30)
+
+    with contextlib.closing(sqlite3.connect(home / "sessions.db")) as connection:
+        row = connection.execute(
+            "SELECT SUM(request_count), SUM(input_tokens) FROM sessions"
+        ).fetchone()
+    assert row == (300, 300)
+
+
+def test_progress(recorded):
+    """Progress is told after each transcript."""
+    seen = []
+
+    reindex(recorded / "sessions", recorded / "sessions.db", progress=lambda *at: seen.append(at))
+
+    assert seen == [(1, 3), (2, 3), (3, 3)]

@@ -1,0 +1,88 @@
+"""Listing sessions."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import steno
+from steno.errors import QueryError
+from steno.query.index import open_index
+from steno.query.sessions import SessionFilter, list_sessions, parse_since, rfc3339
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def listed(home, **wanted):
+    """List the sessions of a home."""
+    with open_index(home / "sessions.db", home / "sessions") as connection:
+        return list_sessions(connection, home / "sessions", SessionFilter(**wanted))
+
+
+def test_running_and_interrupted(home):
+    """A session with an open request runs while its process lives, and is interrupted after."""
+    script = (
+        "import sys, time, steno\nrecorder = steno.open(sys.argv[1])\n"
+        "session = recorder.session('s')\nrequest = session.request(model='m')\n"
+        "request.__enter__()\nrecorder.flush()\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(home)], stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"ready\n"
+
+    assert [row.state for row in listed(home)] == ["running"]
+    assert len(listed(home, state="running")) == 1
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    assert [row.state for row in listed(home)] == ["interrupted"]
+    with steno.open(home) as recorder:
+        recorder.flush()
+    row = listed(home)[0]
+    assert row.state == "interrupted"
+    assert row.error.startswith("interrupted")
+    assert row.completed_at is not None
+
+
+def test_unknown_state(recorded):
+    """A state that doesn't exist is an error."""
+    with pytest.raises(QueryError):
+        listed(recorded, state="asleep")
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [("30m", timedelta(minutes=30)), ("12h", timedelta(hours=12)), ("7d", timedelta(days=7)),
+     ("2w", timedelta(weeks=2)), ("2026-11-20", timedelta(hours=12)),
+     ("2026-11-20T13:00:00+02:00", timedelta(hours=1))],
+)  # fmt: skip
+def test_parse_since(text, ago):
+    """Times are given as a span before now or as a date."""
+    assert parse_since(text, NOW) == NOW - ago
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7x", "-5d", "d"])
+def test_parse_nonsense(text):
+    """What is no time is an error that says what is allowed."""
+    with pytest.raises(QueryError):
+        parse_since(text, NOW)
+
+
+def test_rfc3339():
+    """Times are given back in RFC 3339."""
+    assert rfc3339("2026-11-20 12:00:00.000001") == "2026-11-20T12:00:00.000001Z"
+    assert rfc3339(None) is None
+
+
+def test_time_zone_of_the_machine_does_not_matter(recorded, monkeypatch):
+    """The list is the same in any time zone."""
+    before = listed(recorded)
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert listed(recorded) == before
+    finally:
+        os.environ.pop("TZ")
+        time.tzset()

@@ -1,0 +1,60 @@
+"""Which transcripts there are."""
+
+import os
+
+import pytest
+
+from steno.errors import IdentityError
+from steno.transcripts.finding import find_transcripts, resolve_session
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a folder of transcripts, with other things beside them."""
+    for name in ("2026-11-19/abc-1.jsonl", "2026-11-20/abc-2.jsonl", "2026-11-20/xyz.jsonl",
+                 "2026-11-20/.hidden.jsonl", "2026-11-20/notes.txt", "other/abc-9.jsonl",
+                 ".recorders/r.lease"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    os.utime(tmp_path / "2026-11-19" / "abc-1.jsonl", (4e9, 4e9))
+    return tmp_path
+
+
+def test_newest_day_first(folder):
+    """All transcripts are found, those of the newest day first, and nothing else."""
+    assert [path.name for path in find_transcripts(folder)] == [
+        "abc-2.jsonl",
+        "xyz.jsonl",
+        "abc-1.jsonl",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"), [("abc-1", "abc-1"), ("x", "xyz"), ("latest", "abc-1"), ("abc-2", "abc-2")]
+)
+def test_resolve(folder, wanted, name):
+    """A session is meant by its id, the beginning of one, or as the latest."""
+    assert resolve_session(folder, wanted).stem == name
+
+
+def test_resolve_path(folder):
+    """A transcript is meant by its path."""
+    path = folder / "other" / "abc-9.jsonl"
+
+    assert resolve_session(folder, str(path)) == path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"), [("abc", "abc-1"), ("nobody", "steno ls"), ("", "steno ls")]
+)
+def test_none_or_several(folder, wanted, hint):
+    """When none or several are meant, the error says which there are."""
+    with pytest.raises(IdentityError) as caught:
+        resolve_session(folder, wanted)
+
+    assert hint in caught.value.hint
+
+
+def test_no_folder(tmp_path):
+    """A folder that doesn't exist holds no transcripts."""
+    assert list(find_transcripts(tmp_path / "nowhere")) == []

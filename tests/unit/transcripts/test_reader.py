@@ -1,0 +1,112 @@
+"""Reading a transcript as far as it goes."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import steno
+from steno.errors import TranscriptError
+from steno.events.codec import LineEncoder, encode_header
+from steno.events.header import Header, make_header
+from steno.transcripts.reader import read_header, read_transcript
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ENCODER = LineEncoder("rec")
+HEADER = encode_header(make_header("s", NOW)) + b"\n"
+LINES = [
+    ENCODER.encode(steno.Completed("s", f"r{number}", NOW, success=True), number)[0]
+    for number in range(1, 6)
+]
+WHOLE = HEADER + b"".join(LINES)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read a transcript from bytes; returns the request ids and the transcript."""
+
+    def read(data):
+        path = tmp_path / "t.jsonl"
+        path.write_bytes(data)
+        transcript = read_transcript(path)
+        return [getattr(entry.event, "request_id", "header") for entry in transcript], transcript
+
+    return read
+
+
+def test_whole(read):
+    """A whole transcript is read without damage."""
+    ids, transcript = read(WHOLE)
+
+    assert ids == ["header", "r1", "r2", "r3", "r4", "r5"]
+    assert transcript.damage == []
+    assert transcript.position == len(WHOLE)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(0, len(WHOLE)))
+def test_any_prefix(read, cut):
+    """Any prefix of a transcript gives a prefix of its entries, and one report for a torn tail."""
+    ids, transcript = read(WHOLE[:cut])
+
+    assert ids == ["header", "r1", "r2", "r3", "r4", "r5"][: len(ids)]
+    assert len(ids) == WHOLE[:cut].count(b"\n")
+    torn = cut > 0 and WHOLE[cut - 1 : cut] != b"\n"
+    assert [each.offset for each in transcript.damage] == (
+        [WHOLE[:cut].rfind(b"\n") + 1] if torn else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(b'{"torn"\n', "not a JSON object"), (b"\x00" * 50 + b"\n", "NUL"), (b"\xff\xfe\n", "not a JSON object"),
+     (b"[1]\n", "not a JSON object"), (LINES[0], "stands twice"), (HEADER, "not the first line")],
+)  # fmt: skip
+def test_damage_in_the_middle(read, bad, reason):
+    """Damage in the middle is reported with file and offset, and everything else is read."""
+    before = HEADER + LINES[0] + LINES[1]
+
+    ids, transcript = read(before + bad + b"".join(LINES[2:]))
+
+    assert [each for each in ids if each != "header"] == ["r1", "r2", "r3", "r4", "r5"]
+    (damage,) = transcript.damage
+    assert damage.offset == len(before)
+    assert reason in damage.reason
+    assert damage.path.endswith("t.jsonl")
+
+
+def test_no_header(read):
+    """A transcript without a header is read, and that is said."""
+    ids, transcript = read(b"".join(LINES))
+
+    assert ids == ["r1", "r2", "r3", "r4", "r5"]
+    assert "no header" in transcript.damage[0].reason
+
+
+def test_from_an_offset(tmp_path, read):
+    """Reading goes on from where it ended."""
+    _, transcript = read(WHOLE)
+    with transcript.path.open("ab") as file:
+        file.write(ENCODER.encode(steno.Completed("s", "r6", NOW, success=True), 6)[0])
+
+    rest = list(read_transcript(transcript.path, offset=transcript.position))
+
+    assert [entry.event.request_id for entry in rest] == ["r6"]
+
+
+def test_missing_file(tmp_path):
+    """A file that can't be opened is an error with a hint."""
+    with pytest.raises(TranscriptError, match="cannot read"):
+        list(read_transcript(tmp_path / "nowhere"))
+    with pytest.raises(TranscriptError, match="cannot read"):
+        read_header(tmp_path / "nowhere")
+
+
+def test_read_header(read, tmp_path):
+    """The header is read from the first line alone; anything else is none."""
+    read(WHOLE)
+    assert isinstance(read_header(tmp_path / "t.jsonl"), Header)
+    for data in (b"", b"{", LINES[0], b"x" * 200_000):
+        read(data)
+        assert read_header(tmp_path / "t.jsonl") is None
