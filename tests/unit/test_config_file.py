@@ -25,7 +25,7 @@ def test_values_and_lines(tmp_path):
 
 def test_a_value_where_a_section_should_be(tmp_path):
     """A value in the place of a section is an error."""
-    with pytest.raises(ConfigError, match="root.b is 5"):
+    with pytest.raises(ConfigError, match=r"root\.b is 5"):
         read(tmp_path, "root:\n  b: 5\n")
 
 

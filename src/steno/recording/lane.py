@@ -322,7 +322,11 @@ class Lane:
             self._settle(batch, written=False)
             return
         middle = len(batch) // 2
-        for half in (batch.part(0, middle), batch.part(middle, len(batch))):
+        halves = batch.part(0, middle), batch.part(middle, len(batch))
+        if self.follows:
+            # A follower takes a batch for stored by its number: the last piece alone may have it.
+            halves[0].number = halves[0].first_number = 0
+        for half in halves:
             try:
                 self.writer.write(half)
             except WriteError as failure:

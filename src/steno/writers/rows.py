@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from steno.events.codec import LineEncoder, decode_line
 from steno.events.model import (
     Completed,
     Event,
@@ -45,13 +46,18 @@ MAX_TEXT = 4096
 
 _MAX_INTEGER = (1 << 63) - 1
 _REPLY, _UPDATE, _TOTALS = "3", "2", "1"
-"""Which event's token counts are believed first."""
+"""Which event's figures are believed first."""
+
+_STARTED = "1"
 
 
 def sql_time(stamp: datetime) -> str:
     """Write a time as SQLite does: ``YYYY-MM-DD HH:MM:SS.ffffff`` in UTC."""
     if stamp.tzinfo is not UTC:
-        stamp = stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
+        try:
+            stamp = stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
+        except OverflowError:  # within a day of the first or the last year
+            stamp = stamp.replace(tzinfo=UTC)
     return stamp.isoformat(" ", "microseconds")[:26]
 
 
@@ -118,16 +124,38 @@ class Rows:
         step = _STEPS.get(type(event))
         if step is None:
             return
+        try:
+            self._take(step, event, session, (session_id, request_id), recorder, seq, at)
+        except (AttributeError, TypeError, ValueError, OverflowError):
+            # A careless caller's value: take the event as it reads in the transcript, where what
+            # has no place in it is an unknown event.
+            line, _ = LineEncoder(recorder).encode(event, seq)
+            entry = decode_line(line, lossless=False)
+            step = _STEPS.get(type(entry)) if isinstance(entry, Event) else None
+            if step is not None:
+                self._take(step, entry, session, (session_id, request_id), recorder, seq, at)
+
+    def _take(
+        self,
+        step: _Step,
+        event: Any,
+        session: list[Any],
+        key: tuple[str, str],
+        recorder: str,
+        seq: int,
+        at: str,
+    ) -> None:
+        session_id, request_id = key
         if step is _gap:
             self._gaps.append(_gap_row(event, session_id, request_id, recorder, seq, at))
             return
-        request = self._requests.get((session_id, request_id))
+        request = self._requests.get(key)
         if request is None:
-            request = self._requests[session_id, request_id] = [None] * len(REQUEST)
-            request[0], request[1] = session_id, request_id
+            request = self._requests[key] = [None] * len(REQUEST)
+            request[0], request[1] = key
             request[_R_CREATED] = at
-        if request[_R_RECORDER] is None:
-            request[_R_RECORDER] = recorder
+        elif at < request[_R_CREATED]:
+            request[_R_CREATED] = at
         if step is _tool:
             self._tools.append(_tool_row(event, session_id, request_id, recorder, seq, at))
             return
@@ -153,6 +181,10 @@ class Rows:
             UnbindableError: Some value can't be stored as it is; roll back, and harden.
             sqlite3.Error: As SQLite says.
         """
+        for request in self._requests.values():
+            request[-1] = (
+                request[REQUEST["model_used"]] or request[REQUEST["model_requested"]] or ""
+            )
         tables: tuple[tuple[str, Iterable[Any]], ...] = (
             (SESSION_UPSERT, self._sessions.values()),
             (REQUEST_UPSERT, self._requests.values()),
@@ -177,7 +209,7 @@ class UnbindableError(Exception):
 _BINDING = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 _S_STARTED, _S_CREATED = SESSION["started_at"], SESSION["created_at"]
-_R_CREATED, _R_RECORDER = REQUEST["created_at"], REQUEST["recorder"]
+_R_CREATED = REQUEST["created_at"]
 
 _Step = Callable[[Any, list[Any], list[Any], str, str], None]
 
@@ -192,13 +224,15 @@ def _newer(row: list[Any], column: int, rank: str) -> bool:
 def _started(event: Started, session: list[Any], request: list[Any], rank: str, at: str) -> None:
     metadata = event.metadata
     user_agent = metadata.user_agent if metadata is not None else None
-    request[REQUEST["model_requested"]] = event.model_requested
-    request[REQUEST["provider"]] = event.provider
-    request[REQUEST["listener"]] = event.listener
-    request[REQUEST["is_streaming"]] = event.is_streaming
-    request[REQUEST["user_agent"]] = user_agent
-    request[REQUEST["started_at"]] = at
-    request[_R_CREATED] = min(at, request[_R_CREATED])
+    if _newer(request, REQUEST["begun_rank"], rank):
+        request[REQUEST["model_requested"]] = event.model_requested
+        request[REQUEST["provider"]] = event.provider
+        request[REQUEST["listener"]] = event.listener
+        request[REQUEST["is_streaming"]] = event.is_streaming
+        request[REQUEST["started_at"]] = at
+        request[REQUEST["recorder"]] = rank.split("|", 2)[1]
+    if user_agent is not None and _newer(request, REQUEST["agent_rank"], _STARTED + rank):
+        request[REQUEST["user_agent"]] = user_agent
     if _newer(session, SESSION["begun_rank"], rank):
         session[SESSION["request_id"]] = event.request_id
         session[SESSION["provider"]] = event.provider
@@ -212,10 +246,12 @@ def _started(event: Started, session: list[Any], request: list[Any], rank: str, 
 def _sent(
     event: RequestRecorded, session: list[Any], request: list[Any], rank: str, _at: str
 ) -> None:
-    request[REQUEST["request_size_bytes"]] = event.request_size_bytes
-    request[REQUEST["message_count"]] = event.message_count
-    request[REQUEST["has_tools"]] = event.has_tools
-    request[REQUEST["pre_processing_ms"]] = event.pre_processing_ms
+    if event.has_tools:
+        request[REQUEST["has_tools"]] = True
+    if _newer(request, REQUEST["sent_rank"], rank):
+        request[REQUEST["request_size_bytes"]] = event.request_size_bytes
+        request[REQUEST["message_count"]] = event.message_count
+        request[REQUEST["pre_processing_ms"]] = event.pre_processing_ms
     if _newer(session, SESSION["sent_rank"], rank):
         session[SESSION["request_text"]] = _cut(event.request_text)
 
@@ -223,7 +259,8 @@ def _sent(
 def _streamed(
     event: StreamStarted, session: list[Any], request: list[Any], rank: str, _at: str
 ) -> None:
-    request[REQUEST["time_to_first_token_ms"]] = event.time_to_first_token_ms
+    if _newer(request, REQUEST["streamed_rank"], rank):
+        request[REQUEST["time_to_first_token_ms"]] = event.time_to_first_token_ms
     if _newer(session, SESSION["streamed_rank"], rank):
         session[SESSION["time_to_first_token_ms"]] = event.time_to_first_token_ms
 
@@ -231,15 +268,18 @@ def _streamed(
 def _replied(
     event: ResponseRecorded, session: list[Any], request: list[Any], rank: str, _at: str
 ) -> None:
-    request[REQUEST["model_used"]] = event.model_used or None
-    request[REQUEST["provider_latency_ms"]] = event.provider_latency_ms
-    request[REQUEST["post_processing_ms"]] = event.post_processing_ms
-    request[REQUEST["proxy_overhead_ms"]] = event.total_proxy_overhead_ms
-    request[REQUEST["response_size_bytes"]] = event.response_size_bytes
-    request[REQUEST["content_blocks"]] = event.content_blocks
-    request[REQUEST["has_refusal"]] = event.has_refusal
-    request[REQUEST["chunk_count"]] = event.chunk_count
-    request[REQUEST["streaming_duration_ms"]] = event.streaming_duration_ms
+    if event.has_refusal:
+        request[REQUEST["has_refusal"]] = True
+    if event.model_used and _newer(request, REQUEST["model_rank"], _REPLY + rank):
+        request[REQUEST["model_used"]] = event.model_used
+    if event.chunk_count is not None or event.streaming_duration_ms is not None:
+        _time_stream(request, _UPDATE + rank, event.chunk_count, event.streaming_duration_ms)
+    if _newer(request, REQUEST["replied_rank"], rank):
+        request[REQUEST["provider_latency_ms"]] = event.provider_latency_ms
+        request[REQUEST["post_processing_ms"]] = event.post_processing_ms
+        request[REQUEST["proxy_overhead_ms"]] = event.total_proxy_overhead_ms
+        request[REQUEST["response_size_bytes"]] = event.response_size_bytes
+        request[REQUEST["content_blocks"]] = event.content_blocks
     tokens = event.tokens
     counts = (
         tokens.input,
@@ -255,7 +295,7 @@ def _replied(
         time_ms = event.streaming_duration_ms or event.provider_latency_ms
         speed = tokens.tokens_per_second
         if speed is None and time_ms and tokens.output:
-            speed = tokens.output * 1000 / time_ms
+            speed = _ratio(1000 * tokens.output, time_ms)
         _count(request, _REPLY + rank, counts, tokens.source, tokens.thinking_percentage, speed)
     if _newer(session, SESSION["replied_rank"], rank):
         session[SESSION["model_used"]] = event.model_used or None
@@ -265,28 +305,28 @@ def _replied(
 def _updated(
     event: StatsUpdated, _session: list[Any], request: list[Any], rank: str, _at: str
 ) -> None:
-    if event.model_used and request[REQUEST["model_used"]] is None:
+    if event.model_used and _newer(request, REQUEST["model_rank"], _UPDATE + rank):
         request[REQUEST["model_used"]] = event.model_used
     if event.has_refusal:
         request[REQUEST["has_refusal"]] = True
-    if event.user_agent is not None:
+    if event.user_agent is not None and _newer(request, REQUEST["agent_rank"], _UPDATE + rank):
         request[REQUEST["user_agent"]] = event.user_agent
     if event.token_updates is not None:
         _count_totals(request, _UPDATE + rank, event.token_updates)
 
 
 def _ended(event: Completed, session: list[Any], request: list[Any], rank: str, at: str) -> None:
-    request[REQUEST["completed_at"]] = at
-    request[REQUEST["success"]] = event.success
-    request[REQUEST["error_message"]] = event.error
-    request[REQUEST["duration_ms"]] = event.total_duration_ms
-    request[REQUEST["finish_reason"]] = event.finish_reason
-    if event.streaming_stats is not None:
-        stream = event.streaming_stats
-        request[REQUEST["chunk_count"]] = stream.total_chunks
-        request[REQUEST["streaming_duration_ms"]] = stream.streaming_duration_ms
-    if event.estimated_cost is not None:
-        request[REQUEST["cost_usd"]] = event.estimated_cost.total_cost_usd
+    cost = event.estimated_cost
+    if _newer(request, REQUEST["ended_rank"], rank):
+        request[REQUEST["completed_at"]] = at
+        request[REQUEST["success"]] = event.success
+        request[REQUEST["error_message"]] = event.error
+        request[REQUEST["duration_ms"]] = event.total_duration_ms
+        request[REQUEST["finish_reason"]] = event.finish_reason
+        request[REQUEST["cost_usd"]] = cost.total_cost_usd if cost is not None else None
+    stream = event.streaming_stats
+    if stream is not None:
+        _time_stream(request, _REPLY + rank, stream.total_chunks, stream.streaming_duration_ms)
     if event.grand_total or event.total_input or event.total_output:
         _count_totals(request, _TOTALS + rank, event)
     ended = session[SESSION["completed_at"]]
@@ -295,6 +335,12 @@ def _ended(event: Completed, session: list[Any], request: list[Any], rank: str, 
         session[SESSION["success"]] = event.success
         session[SESSION["error_message"]] = event.error
         session[SESSION["finish_reason"]] = event.finish_reason
+
+
+def _time_stream(request: list[Any], rank: str, chunks: int | None, duration: int | None) -> None:
+    if _newer(request, REQUEST["chunks_rank"], rank):
+        request[REQUEST["chunk_count"]] = chunks
+        request[REQUEST["streaming_duration_ms"]] = duration
 
 
 def _count_totals(request: list[Any], rank: str, totals: Any) -> None:
@@ -327,10 +373,17 @@ def _count(
     request[first : first + len(counts)] = counts
     output, thinking = counts[1], counts[2] or counts[3]
     if thinking_percentage is None and thinking and output:
-        thinking_percentage = 100 * thinking / output
+        thinking_percentage = _ratio(100 * thinking, output)
     request[REQUEST["tokens_source"]] = source
     request[REQUEST["thinking_percentage"]] = thinking_percentage
     request[REQUEST["tokens_per_second"]] = tokens_per_second
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    try:
+        return part / whole
+    except OverflowError:  # whole numbers from a provider have no bound
+        return None
 
 
 def _tool(*_: object) -> None:
@@ -353,7 +406,7 @@ def _tool_row(
         session_id,
         request_id,
         event.tool_call_id or f"{recorder}:{seq}",
-        event.tool_name,
+        event.tool_name or "",
         event.execution_time_ms,
         event.input_size_bytes,
         event.output_size_bytes,
@@ -372,13 +425,16 @@ def _gap_row(
 ) -> tuple[Any, ...]:
     since = sql_time(event.since) if isinstance(event.since, datetime) else None
     return (
-        recorder, seq, session_id, request_id, event.what, event.count, event.reason, since,
+        recorder, seq, session_id, request_id, event.what or "", event.count or 0,
+        event.reason or "", since,
         event.detail, at,
     )  # fmt: skip
 
 
-def _cut(text: Any) -> str:
-    return text[:MAX_TEXT] if isinstance(text, str) else str(text)[:MAX_TEXT]
+def _cut(text: Any) -> str | None:
+    if isinstance(text, str):
+        return text[:MAX_TEXT]
+    return None if text is None else str(text)[:MAX_TEXT]
 
 
 _STEPS: dict[type[Event], _Step] = {

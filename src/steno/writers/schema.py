@@ -118,6 +118,8 @@ CREATE TABLE session_stats (
     chunk_count INTEGER, streaming_duration_ms INTEGER,
     tool_call_count INTEGER NOT NULL DEFAULT 0,
     cost_usd REAL, user_agent TEXT, recorder TEXT,
+    begun_rank TEXT, sent_rank TEXT, streamed_rank TEXT, replied_rank TEXT, ended_rank TEXT,
+    model_rank TEXT, chunks_rank TEXT, agent_rank TEXT,
     UNIQUE (session_id, request_id)
 );
 
@@ -164,7 +166,8 @@ CREATE TABLE transcripts (
     session_id TEXT,
     position INTEGER NOT NULL DEFAULT 0,
     inode INTEGER,
-    damaged_lines INTEGER NOT NULL DEFAULT 0
+    damaged_lines INTEGER NOT NULL DEFAULT 0,
+    rebuilds INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE INDEX idx_sessions_created ON sessions (created_at DESC);
@@ -217,7 +220,8 @@ _TRIGGERS = (
                 + (NEW.execution_time_ms IS NOT NULL),
             total_execution_time_ms = total_execution_time_ms
                 - COALESCE(OLD.execution_time_ms, 0) + COALESCE(NEW.execution_time_ms, 0),
-            error_count = error_count - (OLD.success IS 0) + (NEW.success IS 0)
+            error_count = error_count - (OLD.success IS 0) + (NEW.success IS 0),
+            created_at = MIN(created_at, NEW.created_at)
         WHERE session_id = NEW.session_id AND request_id = NEW.request_id
             AND tool_name = NEW.tool_name;
     END""",
@@ -256,6 +260,19 @@ def prepare(
     """
     if read_version(connection, newest=version) == version:
         return
+    # A step may make a table anew: with foreign keys on, dropping the old one would take all rows
+    # that refer to it along. They can't be switched inside a transaction.
+    (foreign_keys,) = connection.execute("PRAGMA foreign_keys").fetchone()
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        _bring_up(connection, migrations, version)
+    finally:
+        connection.execute(f"PRAGMA foreign_keys = {foreign_keys}")
+
+
+def _bring_up(
+    connection: sqlite3.Connection, migrations: Mapping[int, Sequence[str]], version: int
+) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         found = read_version(
@@ -268,16 +285,31 @@ def prepare(
             connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             found = SCHEMA_VERSION
-        while found < version:
-            for statement in migrations[found]:
-                connection.execute(statement)
-            found += 1
-            connection.execute("UPDATE schema_version SET version = ?", (found,))
+        _migrate(connection, found, migrations, version)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _migrate(
+    connection: sqlite3.Connection,
+    found: int,
+    migrations: Mapping[int, Sequence[str]],
+    version: int,
+) -> None:
+    hint = "move the database away and run `steno reindex`"
+    for step in range(found, version):
+        if step not in migrations:
+            message = f"Unsupported schema version: {step}"
+            raise SchemaVersionError(message, hint=hint)
+        for statement in migrations[step]:
+            connection.execute(statement)
+        connection.execute("UPDATE schema_version SET version = ?", (step + 1,))
+    if found < version and connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        message = f"the migration to version {version} left rows without their session"
+        raise SchemaVersionError(message, hint=hint)
 
 
 def read_version(connection: sqlite3.Connection, *, newest: int = SCHEMA_VERSION) -> int | None:

@@ -39,6 +39,7 @@ _PIECE_BYTES = 1024 * 1024
 """What is read from a transcript in one transaction: other writers must get their turn."""
 
 _MAX_POSITIONS = 50_000
+_MAX_SPANS = 64
 
 _PENDING = 1 << 62
 """A place behind the end of every file."""
@@ -84,7 +85,9 @@ class SqliteWriter:
         self._landings: Landings | None = None
         self._taken: list[Extent] = []
         self._unread: dict[str, int] = {}
-        self._skipped: set[int] = set()
+        self._skipped: list[tuple[int, int]] = []
+        self._suspect: dict[str, int] = {}
+        self._rebuilds: dict[str, int] = {}
         self._seen = 0
         self._positions: dict[str, int] = {}
         self._data_version = -1
@@ -140,7 +143,15 @@ class SqliteWriter:
 
     def skip(self, batch: Batch) -> None:
         """Take note of a batch that is to be read from the transcripts."""
-        self._skipped.update(range(batch.first_number, batch.number + 1))
+        # Neighbours are kept as one span: while a database is locked, all batches are skipped.
+        spans, first = self._skipped, batch.first_number
+        if spans and spans[-1][1] >= first - 1:
+            spans[-1] = (min(spans[-1][0], first), max(spans[-1][1], batch.number))
+        else:
+            spans.append((first, batch.number))
+        if len(spans) > _MAX_SPANS:
+            # What lies between the two oldest is read from disk once more: no harm is done.
+            spans[:2] = [(spans[0][0], spans[1][1])]
         self._seen = max(self._seen, batch.number)
 
     def adopt(self, paths: Sequence[str]) -> None:
@@ -162,9 +173,13 @@ class SqliteWriter:
         if self._landings is not None and len(self._landings):
             with self._transaction() as connection:
                 self._advance(connection)
-        for path in self._unread:
-            self._read_piece(path)
-            break
+        for path in list(self._unread)[:1]:  # a copy: `adopt` may come from another thread
+            try:
+                self._read_piece(path)
+            except WriteError:
+                # To the end of the line: one that can't be read must not hold up the others.
+                self._unread[path] = self._unread.pop(path)
+                raise
         return not self._unread
 
     def index_transcript(self, path: str | os.PathLike[str]) -> None:
@@ -215,7 +230,7 @@ class SqliteWriter:
                 if extent.path in moved
                 else self._position(connection, extent.path)
             )
-            if extent.start == position and extent.batch not in self._skipped:
+            if extent.start == position and self._is_stored(extent):
                 moved[extent.path] = (extent.session_id, extent.end)
             elif extent.end > position:
                 self._unread[extent.path] = max(extent.end, self._unread.get(extent.path, 0))
@@ -234,15 +249,28 @@ class SqliteWriter:
         for path, (_, end) in moved.items():
             self._positions[path] = end
 
+    def _is_stored(self, extent: Extent) -> bool:
+        """Tell whether the rows of a batch's lines are in the database for certain."""
+        if extent.batch <= self._suspect.get(extent.path, -1):
+            return False
+        return not any(first <= extent.batch <= last for first, last in self._skipped)
+
     def _position(self, connection: sqlite3.Connection, path: str) -> int:
         position = self._positions.get(path)
         if position is None:
             row = connection.execute(
-                "SELECT position FROM transcripts WHERE path = ?", (path,)
+                "SELECT position, rebuilds FROM transcripts WHERE path = ?", (path,)
             ).fetchone()
-            position = row[0] if row else 0
-            if len(self._positions) >= _MAX_POSITIONS:
+            position, rebuilds = row or (0, 0)
+            if max(len(self._positions), len(self._rebuilds)) >= _MAX_POSITIONS:
                 self._positions.clear()
+                self._rebuilds.clear()  # they are found out again, with suspicion
+                self._suspect.clear()
+            if rebuilds != self._rebuilds.get(path, 0):
+                # The session's rows were made anew from its lines, maybe by another process:
+                # rows of batches whose lines were not there yet may have gone with the old ones.
+                self._suspect[path] = self._seen
+                self._rebuilds[path] = rebuilds
             self._positions[path] = position
         return position
 
@@ -302,7 +330,9 @@ class SqliteWriter:
             (path, path),
         )
         connection.execute(
-            "UPDATE transcripts SET position = 0, inode = NULL, damaged_lines = 0 WHERE path = ?",
+            """INSERT INTO transcripts (path, rebuilds) VALUES (?, 1)
+            ON CONFLICT (path) DO UPDATE SET
+                position = 0, inode = NULL, damaged_lines = 0, rebuilds = rebuilds + 1""",
             (path,),
         )
         self._positions.pop(path, None)
@@ -335,7 +365,6 @@ class SqliteWriter:
             if not isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
                 self._drop_connection()
             raise _explain(error, self.path) from error
-        self._skipped.difference_update(extent.batch for extent in self._taken)
         self._taken = []
 
     def _drop_connection(self) -> None:
@@ -370,8 +399,10 @@ def _read_piece(file: BinaryIO, position: int, end: int) -> _Piece:
             if isinstance(entry, Header):
                 piece.rows.add_header(entry)
             else:
-                recorder = entry.recorder if isinstance(entry.recorder, str) else ""
-                piece.rows.add(entry, recorder, entry.seq if isinstance(entry.seq, int) else 0)
+                # A line of another program has no number: its place in the file stands for it.
+                known = isinstance(entry.recorder, str) and isinstance(entry.seq, int)
+                number = (entry.recorder, entry.seq) if known else (f"@{file.name}", line.offset)
+                piece.rows.add(entry, *number)  # type: ignore[arg-type]
         if count >= _PIECE_LINES or piece.end - begin >= _PIECE_BYTES:
             break
     return piece

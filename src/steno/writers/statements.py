@@ -62,30 +62,47 @@ SESSION_UPSERT = f"""INSERT INTO sessions ({", ".join(_SESSION_COLUMNS)})
     ON CONFLICT (session_id) DO UPDATE SET {_session_updates()}"""  # noqa: S608 - names of our own
 
 _TOKENS = (*TOKEN_COLUMNS, "tokens_source", "tokens_per_second", "thinking_percentage")
-_FACTS = (
-    "model_requested", "model_used", "provider", "listener", "started_at", "completed_at",
-    "success", "error_message", "finish_reason", "duration_ms", "provider_latency_ms",
-    "pre_processing_ms", "post_processing_ms", "proxy_overhead_ms", "request_size_bytes",
-    "response_size_bytes", "message_count", "content_blocks", "has_tools", "has_refusal",
-    "is_streaming", "time_to_first_token_ms", "chunk_count", "streaming_duration_ms", "cost_usd",
-    "user_agent", "recorder",
+_RANKED_FACTS = {
+    "begun_rank": (
+        "model_requested", "provider", "listener", "is_streaming", "started_at", "recorder",
+    ),
+    "sent_rank": ("request_size_bytes", "message_count", "pre_processing_ms"),
+    "streamed_rank": ("time_to_first_token_ms",),
+    "replied_rank": (
+        "provider_latency_ms", "post_processing_ms", "proxy_overhead_ms", "response_size_bytes",
+        "content_blocks",
+    ),
+    "ended_rank": (
+        "completed_at", "success", "error_message", "finish_reason", "duration_ms", "cost_usd",
+    ),
+    "model_rank": ("model_used",),
+    "chunks_rank": ("chunk_count", "streaming_duration_ms"),
+    "agent_rank": ("user_agent",),
+    "tokens_rank": _TOKENS,
+}  # fmt: skip
+"""Facts of a request that can be told more than once: those of the highest rank win."""
+
+_FLAGS = ("has_tools", "has_refusal")
+"""Once true, they stay true."""
+
+_REQUEST_COLUMNS = (
+    "session_id", "request_id", "created_at", *_FLAGS,
+    *(name for rank, names in _RANKED_FACTS.items() for name in (rank, *names)), "model_name",
 )  # fmt: skip
-_REQUEST_COLUMNS = ("session_id", "request_id", "created_at", *_FACTS, "tokens_rank", *_TOKENS)
 REQUEST = {name: at for at, name in enumerate(_REQUEST_COLUMNS)}
-"""Where each column stands in a row for `REQUEST_UPSERT`."""
+"""Where each column stands in a row for `REQUEST_UPSERT`; the last one follows from others."""
+
+
+def _winner(name: str, rank: str) -> str:
+    return f"CASE WHEN excluded.{rank} > COALESCE({rank}, '') THEN excluded.{name} ELSE {name} END"
+
 
 _MODEL = (
-    "COALESCE(NULLIF(excluded.model_used, ''), NULLIF(model_used, ''), "
-    "NULLIF(excluded.model_requested, ''), model_requested, '')"
+    f"COALESCE(NULLIF({_winner('model_used', 'model_rank')}, ''), "
+    f"{_winner('model_requested', 'begun_rank')}, '')"
 )
-# The model's name can't be computed from the other parameters of an INSERT, so these two stand
-# once more at the end of it.
 _REQUEST_VALUES = ", ".join(
-    f"COALESCE(?{at + 1}, 0)" if name in {"has_tools", "has_refusal"} else f"?{at + 1}"
-    for at, name in enumerate(_REQUEST_COLUMNS)
-)
-_NEW_MODEL = (
-    f"COALESCE(NULLIF(?{REQUEST['model_used'] + 1}, ''), ?{REQUEST['model_requested'] + 1}, '')"
+    "COALESCE(?, 0)" if name in _FLAGS else "?" for name in _REQUEST_COLUMNS
 )
 
 
@@ -93,32 +110,33 @@ def _request_updates() -> str:
     updates = [
         "created_at = MIN(created_at, excluded.created_at)",
         f"model_name = {_MODEL}",
+        *(f"{name} = MAX({name}, excluded.{name})" for name in _FLAGS),
         *(
-            f"{name} = MAX({name}, excluded.{name})"
-            if name in {"has_tools", "has_refusal"}
-            else f"{name} = COALESCE(excluded.{name}, {name})"
-            for name in _FACTS
-        ),
-        *(
-            f"{name} = CASE WHEN excluded.tokens_rank >= COALESCE(tokens_rank, '') "
-            f"THEN excluded.{name} ELSE {name} END"
-            for name in ("tokens_rank", *_TOKENS)
+            f"{name} = {_winner(name, rank)}"
+            for rank, names in _RANKED_FACTS.items()
+            for name in (rank, *names)
         ),
     ]
     return ",\n    ".join(updates)
 
 
-REQUEST_UPSERT = f"""INSERT INTO session_stats ({", ".join(_REQUEST_COLUMNS)}, model_name)
-    VALUES ({_REQUEST_VALUES}, {_NEW_MODEL})
+REQUEST_UPSERT = f"""INSERT INTO session_stats ({", ".join(_REQUEST_COLUMNS)})
+    VALUES ({_REQUEST_VALUES})
     ON CONFLICT (session_id, request_id) DO UPDATE SET {_request_updates()}"""  # noqa: S608 - names of our own
 
 TOOL_UPSERT = """INSERT INTO tool_call_executions (session_id, request_id, call_key, tool_name,
         execution_time_ms, input_size_bytes, output_size_bytes, success, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (session_id, request_id, call_key) DO UPDATE SET
-        execution_time_ms = COALESCE(excluded.execution_time_ms, execution_time_ms),
-        output_size_bytes = COALESCE(excluded.output_size_bytes, output_size_bytes),
-        success = COALESCE(excluded.success, success)"""
+        created_at = MIN(created_at, excluded.created_at),
+        execution_time_ms = COALESCE(MAX(execution_time_ms, excluded.execution_time_ms),
+            execution_time_ms, excluded.execution_time_ms),
+        input_size_bytes = COALESCE(MAX(input_size_bytes, excluded.input_size_bytes),
+            input_size_bytes, excluded.input_size_bytes),
+        output_size_bytes = COALESCE(MAX(output_size_bytes, excluded.output_size_bytes),
+            output_size_bytes, excluded.output_size_bytes),
+        success = COALESCE(MIN(success, excluded.success), success, excluded.success)"""
+"""A call and its result are two events, in any order; of two results, the failure is believed."""
 
 GAP_UPSERT = """INSERT INTO gaps (recorder, seq, session_id, request_id, what, count, reason,
         since, detail, created_at)

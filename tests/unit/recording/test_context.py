@@ -60,8 +60,8 @@ def test_a_generator_closed_elsewhere():
 
         async def main():
             generator = stream()
-            await asyncio.create_task(anext(generator))
-            await asyncio.create_task(generator.aclose())
+            await asyncio.ensure_future(anext(generator))
+            await asyncio.ensure_future(generator.aclose())
 
         asyncio.run(main())
         recorder.flush()
