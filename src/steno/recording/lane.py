@@ -309,17 +309,7 @@ class Lane:
     def _isolate(self, batch: Batch, error: Exception) -> None:
         """Halve a batch until the event that can't be stored is found."""
         if len(batch) <= 1:
-            self._dead_letters.add(batch, error)
-            if self._losses is not None:
-                for event, seq in zip(batch.events, batch.seqs, strict=True):
-                    if seq not in batch.own:
-                        self._losses.add(
-                            str(event.session_id),
-                            "event",
-                            "write_failed",
-                            detail=f"{type(error).__name__}: {error}"[:500],
-                        )
-            self._settle(batch, written=False)
+            self._set_aside(batch, error)
             return
         middle = len(batch) // 2
         halves = batch.part(0, middle), batch.part(middle, len(batch))
@@ -338,6 +328,15 @@ class Lane:
                 self._isolate(half, failure)
             else:
                 self._settle(half, written=True)
+
+    def _set_aside(self, batch: Batch, error: Exception) -> None:
+        self._dead_letters.add(batch, error)
+        if self._losses is not None:
+            detail = f"{type(error).__name__}: {error}"[:500]
+            for event, seq in zip(batch.events, batch.seqs, strict=True):
+                if seq not in batch.own:
+                    self._losses.add(str(event.session_id), "event", "write_failed", detail=detail)
+        self._settle(batch, written=False)
 
     def _settle(self, batch: Batch, *, written: bool) -> None:
         with self._condition:
