@@ -1,0 +1,125 @@
+"""Every command and example in the README and the documents runs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import steno
+from steno.config import KEYS, load_config
+from steno.events.codec import decode_line
+from steno.events.model import Event
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    """List the blocks of a language in all pages."""
+    return [
+        pytest.param(text, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, (kind, text) in enumerate(FENCE.findall(page.read_text()))
+        if kind == language
+    ]
+
+
+def environment(home):
+    """Let commands find this Python's steno, and a home of their own."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "HOME": str(home), "STENO_HOME": str(home / ".steno")}
+
+
+@pytest.mark.parametrize("text", blocks("sh"))
+def test_shell_examples(text, tmp_path):
+    """Every shell command in the documents runs on a home with a session in it."""
+    if "jq" in text and shutil.which("jq") is None:
+        if os.environ.get("CI"):
+            pytest.fail("jq is missing: scripts/install-test-tools installs it")
+        pytest.skip("jq is missing: apt-get install jq")
+    with steno.open(tmp_path / ".steno") as recorder:
+        with recorder.session("s", key="agent:main:main") as session:
+            with session.request(model="m") as request:
+                request.tool_call("search")
+    for line in text.splitlines():
+        done = subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-c", line], env=environment(tmp_path),
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done.stderr)
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_examples(text, tmp_path):
+    """Every Python example in the documents runs."""
+    (tmp_path / "steno.yaml").write_text("session_recording:\n  jsonl: {directory: t}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", text if "import steno" in text else f"import steno\n{text}"],
+        env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_yaml_examples(text, tmp_path):
+    """Every configuration in the documents is one."""
+    path = tmp_path / "steno.yaml"
+    path.write_text(text)
+
+    load_config(path, environ={})
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_json_examples(text):
+    """Every line of a transcript in the documents is read as what it says."""
+    for line in text.splitlines():
+        event = decode_line(line.encode())
+        assert not isinstance(event, steno.UnknownEvent)
+        assert isinstance(event, Event) == (json.loads(line)["type"] != "session")
+
+
+def test_every_setting_is_documented():
+    """The page on configuration names every key and variable, with its default."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+
+    for key in KEYS:
+        default = str(key.default).lower() if isinstance(key.default, bool) else str(key.default)
+        row = next(line for line in page.splitlines() if f"`{key.variable}`" in line)
+        assert f"`{key.name.removeprefix('session_recording.')}`" in row
+        assert f"`{default}`" in row
+
+
+def test_every_command_is_in_the_readme():
+    """The README shows every command."""
+    from steno.cli.main import _COMMANDS
+
+    page = (ROOT / "README.md").read_text()
+
+    assert all(f"steno {command}" in page for command in _COMMANDS)
+
+
+def test_links_lead_somewhere():
+    """Every link from page to page leads to a file that exists."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_demo_runs():
+    """`make demo` records, and shows what it recorded."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "demo.py")],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+
+    assert "0 dropped, 0 failed" in done.stdout
+    assert "failed: ConnectionResetError: the provider hung up" in done.stdout
+    assert "words-1-thinking" in done.stdout
