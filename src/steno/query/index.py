@@ -75,6 +75,7 @@ def open_index(
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
@@ -82,14 +83,18 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only = ON")
         if read_version(connection) is None:
             raise QueryError(f"{path} is empty", hint="run `steno reindex`")
-    except sqlite3.DatabaseError as error:
+        connection.set_authorizer(_authorize)
+    except (sqlite3.DatabaseError, StenoError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, SchemaVersionError):
+            raise SchemaVersionError(f"{path}: {error.message}", hint=error.hint) from None
+        if isinstance(error, StenoError):
+            raise
         raise QueryError(
             f"cannot read the index {path}: {error}",
             hint="check its permissions; a damaged one is made anew with `steno reindex`",
         ) from error
-    except SchemaVersionError as error:
-        raise SchemaVersionError(f"{path}: {error.message}", hint=error.hint) from None
-    connection.set_authorizer(_authorize)
     return connection
 
 
