@@ -10,10 +10,10 @@ from pathlib import Path
 import steno
 from benchmarks.measuring import TEXT, Result, percentile
 
-_SECONDS = 5.0
+_SECONDS = 4.0
 _RATE = 1000
 _EVENTS = 3
-_ROUNDS = 3
+_ROUNDS = 7
 
 
 async def _serve(record) -> tuple[list[float], float]:
