@@ -9,7 +9,8 @@ _SCRIPT = """
 import resource, sys
 from datetime import UTC, datetime
 import steno
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.testing import FailingWriter
 
 def used():

@@ -10,7 +10,8 @@ import msgspec
 
 import steno
 from benchmarks.measuring import TEXT, Result, alternate, make_requests, seconds
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.writers.sqlite import connect
 
 _REQUESTS = 4000

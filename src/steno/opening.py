@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from steno import notices
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.storage.home import find_home
 from steno.writers.jsonl import JsonlWriter
 from steno.writers.registry import load_writer

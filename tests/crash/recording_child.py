@@ -10,7 +10,8 @@ import time
 from datetime import UTC, datetime
 
 import steno
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 
 
 def main() -> None:

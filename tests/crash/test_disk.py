@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import steno
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
 
@@ -169,7 +170,8 @@ SMALL_DISK = """
 import json, os, resource, signal, sys, time
 from datetime import UTC, datetime
 import steno
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 home, limit = sys.argv[1], int(sys.argv[2])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import steno
 from steno.errors import WriteError
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.testing import FailingWriter
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

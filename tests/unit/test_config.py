@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from steno.config import KEYS, describe, load_config
 from steno.errors import ConfigError
 
-SEED = """
+SPECIFIED = """
 session_recording:
   # Master switch - disables everything if false
   enabled: true
@@ -49,7 +49,7 @@ def load(tmp_path):
 
 def test_the_specifications_file(load):
     """The file of the specification is read as it stands."""
-    config = load(SEED)
+    config = load(SPECIFIED)
 
     assert config.jsonl.directory == Path("~/.lunaroute/sessions").expanduser()
     assert config.sqlite.path == Path("~/.lunaroute/sessions.db").expanduser()

@@ -9,6 +9,6 @@ own. May import ``steno.writers``, ``steno.storage`` and ``steno.events``.
 - ``dead_letters``: where events lie that a writer could not store;
 - ``interrupted``: what a dead recorder has left open is closed at the next start;
 - ``statistics``: the recorder's own figures;
-- ``recorder`` and ``builder``: the public faces;
+- ``engine``: all of these put together; ``recorder`` and ``builder``: the public faces;
 - ``session`` and ``context``: sessions and requests as context managers, and who is speaking.
 """

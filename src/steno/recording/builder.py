@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from steno.errors import ConfigError
 from steno.recording.buffer import BLOCK, DROP
-from steno.recording.recorder import Recorder, Settings
+from steno.recording.engine import Settings
+from steno.recording.recorder import Recorder
 from steno.writers.jsonl import JsonlWriter
 
 if TYPE_CHECKING:

@@ -13,200 +13,28 @@ import atexit
 import os
 import sys
 import threading
-import time
 import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from steno import notices
 from steno.events.header import make_header
-from steno.identity import describe_process, new_recorder_id, new_session_id
-from steno.recording.buffer import DROP, Buffer, Mark
-from steno.recording.dead_letters import DeadLetters
-from steno.recording.interrupted import LookBack
-from steno.recording.lane import Lane
+from steno.identity import describe_process, new_session_id
+from steno.recording.buffer import Buffer
+from steno.recording.engine import Engine, Settings
 from steno.recording.session import Session
-from steno.recording.statistics import RecorderStats
-from steno.recording.worker import Worker
-from steno.writers.base import Follower, Writer
-from steno.writers.jsonl import JsonlWriter
 from steno.writers.losses import Losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from steno.events.model import Event
-    from steno.events.processors import Processor
-
-_LOOK_S = 0.25
+    from steno.recording.statistics import RecorderStats
+    from steno.writers.base import Writer
 
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that `Recorder.close` takes at most."""
-
-
-class Settings:
-    """How a recorder works; the values of `RecorderBuilder`."""
-
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        batch_timeout_ms: int = 100,
-        channel_buffer_size: int = 10_000,
-        overflow: str = DROP,
-        block_timeout_ms: int = 1000,
-        processors: Sequence[Processor] = (),
-        dead_letters: Path | None = None,
-    ) -> None:
-        """Keep the settings; `RecorderBuilder` has checked them."""
-        self.batch_size = batch_size
-        self.batch_timeout_ms = batch_timeout_ms
-        self.channel_buffer_size = channel_buffer_size
-        self.overflow = overflow
-        self.block_timeout_ms = block_timeout_ms
-        self.processors = tuple(processors)
-        self.dead_letters = dead_letters
-
-
-class _Engine:
-    """Buffer, worker and lanes of one process; what goes on when the recorder is dropped."""
-
-    def __init__(self, writers: Sequence[Writer], settings: Settings) -> None:
-        self.recorder = new_recorder_id()
-        self.writers = writers
-        self.losses = Losses()
-        self.buffer = Buffer(
-            self.losses,
-            capacity=settings.channel_buffer_size,
-            overflow=settings.overflow,
-            block_timeout_s=settings.block_timeout_ms / 1000,
-        )
-        self.truth = next((each for each in writers if isinstance(each, JsonlWriter)), None)
-        self.followers: list[Follower] = []
-        if self.truth is not None:
-            for writer in writers:
-                if isinstance(writer, Follower):
-                    self.truth.landings.followed = True
-                    writer.follow(self.truth.landings)
-                    self.followers.append(writer)
-        # The transcripts come first: they are of record, and others follow them.
-        ordered = sorted(writers, key=lambda writer: writer is not self.truth)
-        limit = max(1, settings.channel_buffer_size // 2)
-        self.lanes = [
-            Lane(
-                writer,
-                limit=limit,
-                dead_letters=DeadLetters(settings.dead_letters, writer.name),
-                losses=self.losses if at == 0 else None,
-                follows=writer in self.followers,
-                on_progress=self.buffer.signal,
-            )
-            for at, writer in enumerate(ordered)
-        ]
-        self.look_back = (
-            LookBack(self.truth.directory, self._take_over) if self.truth is not None else None
-        )
-        self.worker = Worker(
-            self.buffer,
-            self.lanes,
-            [self.losses] + ([self.truth.losses] if self.truth is not None else []),
-            recorder=self.recorder,
-            batch_size=min(settings.batch_size, limit),
-            batch_timeout_s=settings.batch_timeout_ms / 1000,
-            processors=settings.processors,
-            looking_back=self.look_back.steps() if self.look_back is not None else None,
-            on_idle=self._settle_early,
-        )
-        self._closed = threading.Lock()
-        self.ended = False
-
-    def start(self) -> None:
-        """Begin the threads; from now on a thread that dies is begun anew."""
-        self.buffer.revive = self._revive
-        self.worker.start()
-
-    def after_fork(self) -> None:
-        """Leave what is the parent's to the parent."""
-        for writer in self.writers:
-            after_fork = getattr(writer, "after_fork", None)
-            if after_fork is not None:
-                after_fork()
-        if self.look_back is not None:
-            self.look_back.settle(settled=False)
-
-    def _revive(self) -> None:
-        self.worker.start()
-        for lane in self.lanes:
-            lane.start()
-
-    def _take_over(self, paths: list[str]) -> None:
-        """Let followers read the transcripts of dead recorders, as far as they have not."""
-        if self.truth is None or not paths:
-            return
-        for lane in self.lanes:
-            if lane.follows:
-                lane.adopt([os.fspath(self.truth.directory / path) for path in paths])
-
-    def _settle_early(self) -> None:
-        """Forget the dead recorders as soon as all that is to say of them is stored."""
-        look_back = self.look_back
-        if look_back is not None and look_back.done and all(lane.rests for lane in self.lanes):
-            look_back.settle(settled=True)
-            self.look_back = None
-
-    def flush(self, timeout_s: float | None) -> bool:
-        mark = Mark()
-        self.buffer.put_beside(mark)
-        for lane in self.lanes:
-            lane.hurry()
-        deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
-        # A thread that is just dying still counts as alive, so this looks again.
-        while not mark.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
-            self._revive()
-            if time.monotonic() >= deadline:
-                return False
-        return all(lane.stats().pending == 0 for lane in self.lanes)
-
-    def close(self, timeout_s: float) -> bool:
-        """Flush, end the threads and release the writers; True when nothing was left behind."""
-        with self._closed:
-            if self.ended:
-                return True
-            self.ended = True
-            failed = sum(lane.stats().failed for lane in self.lanes)
-            done = self._end_threads(time.monotonic() + timeout_s, timeout_s)
-            stats = [lane.stats() for lane in self.lanes]
-            settled = done and not any(each.pending for each in stats)
-            settled = settled and sum(each.failed for each in stats) == failed
-            for lane in self.lanes:
-                if lane.join(0) and lane.writer is not self.truth:
-                    lane.writer.close()
-            if self.truth is not None and self.lanes[0].join(0):
-                self.truth.close(settled=settled)
-            if self.look_back is not None:
-                self.look_back.settle(settled=settled)
-            return settled
-
-    def _end_threads(self, deadline: float, timeout_s: float) -> bool:
-        self.buffer.close()
-        end = Mark(stop=True)
-        self.buffer.put_beside(end)
-        # A part of the time is kept for setting aside what can't be stored.
-        for lane in self.lanes:
-            lane.hurry(deadline - timeout_s * 0.2)
-        while not end.wait(min(_LOOK_S, max(0.0, deadline - time.monotonic()))):
-            self._revive()
-            if time.monotonic() >= deadline:
-                break
-        done = self.worker.join(deadline - time.monotonic())
-        while self.buffer.queue:
-            self.buffer.queue.popleft()
-            self.buffer.dropped += 1
-        for lane in self.lanes:
-            done = lane.join(deadline - time.monotonic()) and done
-        return done
 
 
 _live: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -228,7 +56,7 @@ class Recorder:
         _live.add(self)
 
     def _open_engine(self) -> None:
-        self._engine = _Engine(self._writers, self._settings)
+        self._engine = Engine(self._writers, self._settings)
         self._buffer = self._engine.buffer
         self._finalizer = weakref.finalize(self, _abandon, self._engine)
         self._finalizer.atexit = False
@@ -364,28 +192,7 @@ class Recorder:
 
     def stats(self) -> RecorderStats:
         """Return the recorder's own figures; see `RecorderStats` for what adds up."""
-        engine, buffer, worker = self._engine, self._buffer, self._engine.worker
-        writers = {lane.name: lane.stats() for lane in engine.lanes}
-        first = next(iter(writers.values()), None)
-        depth = max(0, len(buffer.queue) - buffer.beside)
-        accepted = worker.taken + depth + buffer.dropped
-        written = first.written if first else 0
-        dropped = buffer.dropped + worker.filtered + (first.dropped if first else 0)
-        failed = worker.unfit + (first.failed if first else 0)
-        return RecorderStats(
-            accepted=accepted,
-            written=written,
-            dropped=dropped,
-            failed=failed,
-            pending=accepted - written - dropped - failed,
-            retried=sum(each.retried for each in writers.values()),
-            queue_depth=depth,
-            gaps=worker.gaps,
-            last_error=next(
-                (each.last_error for each in writers.values() if each.last_error), None
-            ),
-            writers=writers,
-        )
+        return self._engine.stats(self._buffer)
 
     def __enter__(self) -> Self:
         """Return the recorder."""
@@ -439,11 +246,11 @@ class Recorder:
                 pools.Finalize(self, _flush_engine, args=(self._engine,), exitpriority=100)
 
 
-def _flush_engine(engine: _Engine) -> None:
+def _flush_engine(engine: Engine) -> None:
     engine.flush(CLOSE_TIMEOUT_S)
 
 
-def _abandon(engine: _Engine) -> None:
+def _abandon(engine: Engine) -> None:
     """Close the engine of a recorder that was dropped without `close`."""
     if engine.ended or not engine.writers:
         return

@@ -5,6 +5,7 @@ import ``steno.storage`` and ``steno.events``; writers do not import each other.
 
 - ``base``: the protocol, the batch, and how a follower learns what lies in the transcripts;
 - ``jsonl``: the transcripts, the truth;
-- ``sqlite``: the index, with ``schema`` (tables and migrations) and ``rows`` (events to rows);
+- ``sqlite``: the index, with ``schema`` (tables and migrations), ``rows`` (events to
+  rows), ``statements`` and ``pieces`` (transcripts to rows);
 - ``registry``: writers by name, loaded when they are first asked for.
 """

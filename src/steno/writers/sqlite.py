@@ -16,27 +16,19 @@ import ctypes
 import os
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from steno.errors import SchemaVersionError, TranscriptError, WriteError
-from steno.events.codec import decode_line
-from steno.events.header import Header
+from steno.errors import SchemaVersionError, WriteError
 from steno.events.salvage import clean_text
 from steno.storage.files import FILE_MODE, make_folder
-from steno.storage.lines import read_lines
 from steno.writers import schema
 from steno.writers.base import EASE_EVERY, Batch, Extent, Landings, ease
+from steno.writers.pieces import read_piece
 from steno.writers.rows import Rows, UnbindableError
 from steno.writers.statements import POSITION_UPSERT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-_PIECE_LINES = 500
-_PIECE_BYTES = 1024 * 1024
-"""What is read from a transcript in one transaction: other writers must get their turn."""
 
 _MAX_POSITIONS = 50_000
 _MAX_SPANS = 64
@@ -175,7 +167,7 @@ class SqliteWriter:
                 self._advance(connection)
         for path in list(self._unread)[:1]:  # a copy: `adopt` may come from another thread
             try:
-                self._read_piece(path)
+                self._read_next(path)
             except WriteError:
                 # To the end of the line: one that can't be read must not hold up the others.
                 self._unread[path] = self._unread.pop(path)
@@ -274,7 +266,7 @@ class SqliteWriter:
             self._positions[path] = position
         return position
 
-    def _read_piece(self, path: str) -> None:
+    def _read_next(self, path: str) -> None:
         end = self._unread[path]
         with self._transaction() as connection:
             done = self._store_piece(connection, path, end)
@@ -289,7 +281,7 @@ class SqliteWriter:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
                 self._check_identity(connection, path, status)
-                piece = _read_piece(file, self._position(connection, path), end)
+                piece = read_piece(file, self._position(connection, path), end)
         except FileNotFoundError:
             return True
         except OSError as error:
@@ -372,40 +364,6 @@ class SqliteWriter:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
-
-
-class _Piece(Struct):
-    """What was read of a transcript in one go; ``end`` is the byte behind it."""
-
-    rows: Rows
-    end: int
-    damaged: int = 0
-    session_id: str | None = None
-
-
-def _read_piece(file: BinaryIO, position: int, end: int) -> _Piece:
-    """Read whole lines, up to a bound on their number and length."""
-    piece, begin = _Piece(Rows(), position), position
-    for count, line in enumerate(read_lines(file, position), 1):
-        if not line.whole or line.offset >= end:
-            break
-        piece.end = line.end
-        try:
-            entry = decode_line(line.data, lossless=False)
-        except TranscriptError:
-            piece.damaged += 1
-        else:
-            piece.session_id = piece.session_id or entry.session_id
-            if isinstance(entry, Header):
-                piece.rows.add_header(entry)
-            else:
-                # A line of another program has no number: its place in the file stands for it.
-                known = isinstance(entry.recorder, str) and isinstance(entry.seq, int)
-                number = (entry.recorder, entry.seq) if known else (f"@{file.name}", line.offset)
-                piece.rows.add(entry, *number)  # type: ignore[arg-type]
-        if count >= _PIECE_LINES or piece.end - begin >= _PIECE_BYTES:
-            break
-    return piece
 
 
 def replace_start(extent: Extent) -> Extent:

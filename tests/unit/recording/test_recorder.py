@@ -1,14 +1,16 @@
 """The recorder as a program uses it."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -427,6 +429,44 @@ class TestConcurrency:
         assert len({line["recorder"] for line in lines[1:]}) == 4
 
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_prefork_server(self, home):
+        """A server that opens its recorder and then forks workers has all they said in the index."""
+        recorder = steno.open(home)
+        with recorder.session("master") as session, session.request(model="m"):
+            pass
+        recorder.flush()
+        workers = []
+        for worker in range(4):
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    for number in range(25):
+                        with recorder.session("shared") as session:
+                            with session.request(
+                                model="m", request_id=f"{worker}-{number}"
+                            ) as request:
+                                request.response(tokens=steno.Tokens(input=1))
+                    code = 0 if recorder.close() else 2
+                finally:
+                    os._exit(code)
+            workers.append(pid)
+        codes = [os.waitpid(pid, 0)[1] for pid in workers]
+        with recorder.session("master") as session, session.request(model="m"):
+            pass
+        assert recorder.close()
+
+        assert codes == [0, 0, 0, 0]
+        with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
+            rows = index.execute(
+                "SELECT session_id, request_count, open_requests, input_tokens FROM sessions ORDER BY 1"
+            ).fetchall()
+            check = index.execute("PRAGMA integrity_check").fetchone()
+        assert rows == [("master", 2, 0, 0), ("shared", 100, 0, 100)]
+        assert check == ("ok",)
+        assert list((home / "sessions" / ".recorders").iterdir()) == []
+
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     def test_multiprocessing_children_flush(self, tmp_path):
         """A multiprocessing child that ends without closing loses nothing."""
         script = (
@@ -445,6 +485,23 @@ class TestConcurrency:
 
         (path,) = tmp_path.glob("*/child.jsonl")
         assert "from the child" in path.read_text()
+
+
+def test_a_clock_that_jumps_back(home):
+    """When the clock jumps back, nothing is lost and the session begins at its earliest time."""
+    with steno.open(home) as recorder:
+        for number, stamp in enumerate((NOW, NOW - timedelta(days=2), NOW + timedelta(days=2))):
+            recorder.record(steno.Completed("s", str(number), stamp, success=True))
+        assert recorder.flush()
+
+    (path,) = home.glob("sessions/*/s.jsonl")
+    assert path.parent.name == "2026-11-20"
+    assert [json.loads(line)["seq"] for line in path.read_bytes().splitlines()[1:]] == [1, 2, 3]
+    with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
+        row = index.execute(
+            "SELECT started_at, completed_at, request_count FROM sessions"
+        ).fetchone()
+    assert row == ("2026-11-18 00:00:00.000000", "2026-11-22 00:00:00.000000", 3)
 
 
 def test_import_is_light():

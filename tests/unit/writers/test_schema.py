@@ -11,7 +11,7 @@ import pytest
 from steno.errors import SchemaVersionError
 from steno.writers import schema
 
-SEED_INDEXES = {
+INDEXES = {
     "idx_sessions_created": ("sessions", ["created_at"]),
     "idx_sessions_provider": ("sessions", ["provider", "created_at"]),
     "idx_sessions_model": ("sessions", ["model_used", "created_at"]),
@@ -47,7 +47,7 @@ def test_the_eleven_indexes(connection):
     """The eleven indexes of the specification are there, by name and columns."""
     schema.prepare(connection)
 
-    for name, (table, columns) in SEED_INDEXES.items():
+    for name, (table, columns) in INDEXES.items():
         rows = connection.execute(f"PRAGMA index_xinfo({name})").fetchall()
         assert [row[2] for row in rows if row[5]] == columns, name
         owner = connection.execute("SELECT tbl_name FROM sqlite_master WHERE name = ?", (name,))

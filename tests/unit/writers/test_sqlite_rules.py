@@ -1,6 +1,7 @@
-"""The index writer among careless callers, unreadable files and migrations."""
+"""The index writer's rules: any order, careless callers, unreadable files, migrations."""
 
 import contextlib
+import itertools
 import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +15,7 @@ from steno.events.model import (
     RequestRecorded,
     ResponseRecorded,
     Started,
+    StatsUpdated,
     ToolCallRecorded,
 )
 from steno.events.parts import Tokens
@@ -149,6 +151,61 @@ def pair(tmp_path):
     yield made
     made.index.close()
     made.transcripts.close()
+
+
+TOLD_TWICE = {
+    "end": [
+        Completed("s", "q", at(4), success=True, total_duration_ms=7),
+        Completed("s", "q", at(9), success=False, error="interrupted", total_duration_ms=3),
+    ],
+    "reply": [
+        ResponseRecorded("s", "q", at(3), model_used="a", tokens=Tokens(input=1), chunk_count=4),
+        ResponseRecorded("s", "q", at(5), model_used="b", tokens=Tokens(input=2)),
+    ],
+    "model": [
+        ResponseRecorded("s", "q", at(3), model_used="a"),
+        StatsUpdated("s", "q", at(8), model_used="b", user_agent="x"),
+        Started("s", "q", at(9), model_requested="c", provider="p", listener="l"),
+    ],
+    "call": [
+        ToolCallRecorded("s", "q", at(3), tool_name="x", tool_call_id="c", execution_time_ms=9),
+        ToolCallRecorded("s", "q", at(1), tool_name="x", tool_call_id="c", success=False),
+        ToolCallRecorded("s", "q", at(2), tool_name="x", tool_call_id="c", execution_time_ms=5),
+    ],
+    "late": [RequestRecorded("s", "q", at(1)), ResponseRecorded("s", "q", at(3))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", TOLD_TWICE)
+def test_told_twice(told):
+    """A fact that is told twice is the same in any order, in one batch or in several."""
+    events = numbered(TOLD_TWICE[told])
+    expected = index(events)
+
+    for order in itertools.permutations(events):
+        assert index(order) == expected
+        assert index(*([pair] for pair in order)) == expected
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_made_anew_beside_a_living_recorder(pair, settled):
+    """A batch whose lines were not there when another process reindexed is read from them later."""
+    pair.both(pair.batch())
+    if settled:
+        pair.settle()
+    late = [pair.batch(), pair.batch()]
+    for batch in late:
+        pair.index.write(batch)
+    other = SqliteWriter(pair.database)
+    other.index_transcript(pair.transcript())
+    other.close()
+    for batch in late:
+        pair.transcripts.write(batch)
+        pair.settle()
+    pair.both(pair.batch())
+    pair.settle()
+
+    pair.check(12)
 
 
 CARELESS = [

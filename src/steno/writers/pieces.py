@@ -1,0 +1,51 @@
+"""Pieces of transcripts as rows: what a follower reads in one transaction."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from steno.errors import TranscriptError
+from steno.events.codec import decode_line
+from steno.events.header import Header
+from steno.storage.lines import read_lines
+from steno.writers.rows import Rows
+
+_PIECE_LINES = 500
+_PIECE_BYTES = 1024 * 1024
+"""What is read from a transcript in one transaction: other writers must get their turn."""
+
+
+class Piece(Struct):
+    """What was read of a transcript in one go; ``end`` is the byte behind it."""
+
+    rows: Rows
+    end: int
+    damaged: int = 0
+    session_id: str | None = None
+
+
+def read_piece(file: BinaryIO, position: int, end: int) -> Piece:
+    """Read whole lines, up to a bound on their number and length."""
+    piece, begin = Piece(Rows(), position), position
+    for count, line in enumerate(read_lines(file, position), 1):
+        if not line.whole or line.offset >= end:
+            break
+        piece.end = line.end
+        try:
+            entry = decode_line(line.data, lossless=False)
+        except TranscriptError:
+            piece.damaged += 1
+        else:
+            piece.session_id = piece.session_id or entry.session_id
+            if isinstance(entry, Header):
+                piece.rows.add_header(entry)
+            else:
+                # A line of another program has no number: its place in the file stands for it.
+                known = isinstance(entry.recorder, str) and isinstance(entry.seq, int)
+                number = (entry.recorder, entry.seq) if known else (f"@{file.name}", line.offset)
+                piece.rows.add(entry, *number)  # type: ignore[arg-type]
+        if count >= _PIECE_LINES or piece.end - begin >= _PIECE_BYTES:
+            break
+    return piece
