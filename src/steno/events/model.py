@@ -189,7 +189,7 @@ class Gap(Event, tag="gap", frozen=True, kw_only=True):
     """Something was not recorded: loss is data.
 
     Attributes:
-        what: What is missing: ``event``, ``value`` or ``line``.
+        what: What is missing: ``event``, ``value``, ``line`` or ``header``.
         count: How many.
         reason: Why, such as ``buffer_full``, ``write_failed``, ``altered``, ``torn_line``.
         since: When it began; None where nobody knows.

@@ -18,11 +18,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from steno import notices
+from steno.events.header import Header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from steno.events.header import Header
     from steno.events.model import Event
     from steno.writers.losses import Losses
 
@@ -104,7 +104,8 @@ class Buffer:
         self._losses = losses
         self.blocks = overflow == BLOCK
         self._block_timeout_s = block_timeout_s
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler, or a destructor, may record while its thread is in here.
+        self._lock = threading.RLock()
         self._room = threading.Condition()
         self._waiting = 0
         self._wake = threading.Lock()
@@ -181,8 +182,15 @@ class Buffer:
                 self._room.notify_all()
 
     def put_beside(self, item: Header | Mark) -> None:
-        """Append what is no event, whatever the length; the worker is woken for marks."""
+        """Append what is no event, though the buffer be full; the worker is woken for marks.
+
+        Headers are bounded too: where the writers hang and sessions go on beginning, those that
+        don't fit are counted as lost, and their transcripts get a header without identity.
+        """
         with self._lock:
+            if isinstance(item, Header) and self.beside >= self.capacity:
+                self._losses.add(item.session_id, "header", "buffer_full")
+                return
             self.beside += 1
         self.queue.append(item)
         if isinstance(item, Mark):

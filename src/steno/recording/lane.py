@@ -122,12 +122,22 @@ class Lane:
             self._accepted += count
             if full:
                 self._deferred += count
-                batch = batch.part(0, 0)
+                self._leave_out(batch)
             else:
                 self._held += len(batch)
-            self._queue.append(batch)
+                self._queue.append(batch)
             self._condition.notify()
         return True
+
+    def _leave_out(self, batch: Batch) -> None:
+        """Queue the numbers of batches that are not kept; those in a row cost no more than one."""
+        last = self._queue[-1] if self._queue else None
+        if isinstance(last, Batch) and _is_left_out(last):
+            last.number = batch.number
+            return
+        left_out = batch.part(0, 0)
+        left_out.headers = {}
+        self._queue.append(left_out)
 
     def adopt(self, paths: Sequence[str]) -> None:
         """Let a follower read transcripts that a dead recorder has left."""
@@ -268,7 +278,7 @@ class Lane:
 
     def _handle(self, batch: Batch) -> None:
         self._idle = False
-        if self.follows and not len(batch) and not batch.headers:
+        if self.follows and _is_left_out(batch):
             self._follower().skip(batch)
             return
         if time.monotonic() >= self._deadline and self._blocked:
@@ -427,7 +437,7 @@ class Lane:
         if done:
             with self._condition:
                 self._idle = not self._queue
-                if not any(isinstance(item, Batch) and not item.events for item in self._queue):
+                if not any(isinstance(item, Batch) and _is_left_out(item) for item in self._queue):
                     self._written += self._deferred
                     self._deferred = 0
             self._behind = False
@@ -460,6 +470,6 @@ class Lane:
         self._last_error = f"{type(error).__name__}: {error}"
 
 
-def settled(lanes: list[Lane]) -> bool:
-    """Tell whether the writers have nothing left to do, also after a restart."""
-    return all(lane.stats().pending == 0 and not lane.stats().failed for lane in lanes)
+def _is_left_out(batch: Batch) -> bool:
+    """Tell a batch that stands for others, which a follower reads back, from one to be stored."""
+    return not batch.events and not batch.headers

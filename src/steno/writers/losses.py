@@ -41,7 +41,8 @@ class Losses:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may record, and lose, while its thread is in here.
+        self._lock = threading.RLock()
         self._losses: dict[tuple[str, str, str], Loss] = {}
 
     def add(

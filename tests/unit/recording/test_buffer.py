@@ -2,9 +2,11 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from steno.events.header import make_header
 from steno.recording.buffer import Buffer, Mark
 from steno.writers.losses import Losses
 
@@ -77,6 +79,17 @@ def test_closed():
 
     assert buffer.limit < 0
     assert not buffer.refuse(Speaker())
+
+
+def test_headers_are_bounded():
+    """Sessions that go on beginning while nothing is written don't fill the memory."""
+    losses = Losses()
+    buffer = Buffer(losses, capacity=10)
+    for number in range(100):
+        buffer.put_beside(make_header(f"s{number}", datetime(2026, 11, 20, tzinfo=UTC)))
+
+    assert len(buffer.queue) == 10
+    assert {loss.what for loss in losses.take()} == {"header"}
 
 
 @pytest.mark.parametrize("times", [1, 3])

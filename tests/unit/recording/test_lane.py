@@ -7,6 +7,7 @@ import pytest
 
 import steno
 from steno.errors import WriteError
+from steno.events.header import make_header
 from steno.recording.buffer import Mark
 from steno.recording.dead_letters import DeadLetters
 from steno.recording.lane import Lane
@@ -132,6 +133,25 @@ def test_a_follower_skips_what_it_has_no_room_for(lane):
     stats = slow.stats()
     assert (stats.accepted, stats.written, stats.pending) == (100, 100, 0)
     assert follower.skipped
+
+
+def test_left_out_batches_are_skipped_also_those_with_headers(lane):
+    """A batch that did not fit is skipped whole, and many in a row cost no more than one."""
+    follower = Follower()
+    follower.error = WriteError("locked", transient=True)
+    slow = lane(follower, limit=1, follows=True)
+    slow.offer(batch(1))
+    for number in range(2, 500):
+        each = batch(1, first=number)
+        each.headers = {"s": make_header("s", NOW)}
+        each.number = each.first_number = number
+        assert slow.offer(each)
+    assert len(slow._queue) < 10
+    follower.error = None
+
+    assert pass_mark(slow)
+    assert slow.stats().written == 499
+    assert not follower.headers
 
 
 def test_adopted_transcripts_are_read_without_events(lane):
