@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _HOSTILE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+_SHORT = 12
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -74,18 +75,24 @@ def print_table(
 
 def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: set[str]) -> None:
     # 30 ms of import that only a person at a terminal waits for
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
+    cells = [[clean(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for at, name in enumerate(columns):
+        width = max([len(name), *(len(row[at]) for row in cells)])
         table.add_column(
-            name, justify="right" if name in right else "left", no_wrap=True, overflow="ellipsis"
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            # Short columns keep their width; long ones give way.
+            min_width=width if width <= _SHORT or name in right else _SHORT,
         )
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     Console().print(table)
 
 

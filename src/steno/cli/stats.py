@@ -12,6 +12,12 @@ from steno.query.index import open_index
 from steno.query.sessions import parse_since
 from steno.query.totals import GROUPS, sum_up
 
+_HEADS = {
+    "success_rate": "ok %", "input_tokens": "in", "output_tokens": "out",
+    "thinking_tokens": "thinking", "reasoning_tokens": "reasoning", "cache_read_tokens": "cached",
+    "cache_creation_tokens": "to cache", "tool_calls": "tools", "avg_duration_ms": "avg ms",
+}  # fmt: skip
+
 
 @click.command("stats")
 @place_options
@@ -39,4 +45,5 @@ def command(
         print_table(("figure", "value"), list(zip(table.columns, table.rows[0], strict=True)),
                     right=("value",))  # fmt: skip
     else:
-        print_table(table.columns, table.rows, right=table.columns[1:])
+        heads = [_HEADS.get(name, name) for name in table.columns]
+        print_table(heads, table.rows, right=heads[1:])

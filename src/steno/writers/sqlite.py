@@ -417,6 +417,10 @@ def check_version(path: Path) -> None:
         return  # locked or damaged: told by the writer, which goes on trying
 
 
+_UNFIT = ("malformed", "not a database", "no column named", "no such column", "no such table")
+"""What SQLite says of a file that can't become an index by waiting."""
+
+
 def _explain(error: Exception, path: Path) -> WriteError:
     if isinstance(
         error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -427,6 +431,6 @@ def _explain(error: Exception, path: Path) -> WriteError:
         hint = error.hint
     elif "locked" in str(error):
         hint = "another program holds the database; it is caught up by itself"
-    elif "malformed" in str(error) or "not a database" in str(error):
+    elif any(sign in str(error) for sign in _UNFIT):
         hint = "move the file away and run `steno reindex`"
     return WriteError(f"cannot write {path}: {error}", hint=hint, transient=True)

@@ -1,5 +1,7 @@
 """Printing rows."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,21 @@ def test_milliseconds(value, text):
 def test_number():
     """Numbers have separators."""
     assert (number(1234567), number(None)) == ("1,234,567", "")
+
+
+def test_tables_fit_a_terminal(monkeypatch, capsys):
+    """On a terminal, long columns give way and short ones keep their width."""
+    import sys
+
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    print_table(("name", "count"), [("x" * 200, 1234567), ("\x1b[2J", 5)], right=("count",))
+
+    out = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    lines = out.splitlines()
+    assert all(len(line.rstrip()) <= 60 for line in lines)
+    assert lines[1].rstrip().endswith("1234567")
+    assert "\x1b" not in out
 
 
 def test_columns_are_aligned(capsys):
