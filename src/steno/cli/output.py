@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
@@ -79,21 +79,24 @@ def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: se
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     cells = [[clean(cell) for cell in row] for row in rows]
+    widths = _fit(columns, cells, console.width)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for at, name in enumerate(columns):
-        width = max([len(name), *(len(row[at]) for row in cells)])
-        table.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            # Short columns keep their width; long ones give way.
-            min_width=width if width <= _SHORT or name in right else _SHORT,
-        )
+    for name, width in zip(columns, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console.print(table)
+
+
+def _fit(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Choose the widths of columns: the longest give way, short ones stay readable."""
+    widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
+    while sum(widths) + 2 * len(widths) > width and max(widths) > _SHORT:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def progress_line(what: str) -> Callable[[int, int], None] | None:
