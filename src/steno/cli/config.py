@@ -31,5 +31,8 @@ def show(home: str | None, config_path: str | None, as_json: bool) -> None:
         return
     print_table(
         ("key", "value", "source", "meaning"),
-        [(each.key, each.value, each.source, each.meaning) for each in settings],
+        [
+            (each.key.removeprefix("session_recording."), each.value, each.source, each.meaning)
+            for each in settings
+        ],
     )
