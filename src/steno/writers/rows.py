@@ -34,8 +34,10 @@ from steno.writers.statements import (
     REQUEST,
     REQUEST_UPSERT,
     SESSION,
+    SESSION_KEYS_UPDATE,
     SESSION_UPSERT,
     TOOL_UPSERT,
+    keys_of,
 )
 
 if TYPE_CHECKING:
@@ -186,6 +188,7 @@ class Rows:
                 request[REQUEST["model_used"]] or request[REQUEST["model_requested"]] or ""
             )
         tables: tuple[tuple[str, Iterable[Any]], ...] = (
+            (SESSION_KEYS_UPDATE, [keys_of(session) for session in self._sessions.values()]),
             (SESSION_UPSERT, self._sessions.values()),
             (REQUEST_UPSERT, self._requests.values()),
             (TOOL_UPSERT, self._tools),

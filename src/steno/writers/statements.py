@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from steno.writers.schema import TOKEN_COLUMNS
 
 _IDENTITY = (
@@ -38,10 +40,37 @@ def _values(columns: tuple[str, ...]) -> str:
     )
 
 
+_INDEXED = frozenset({"created_at", "request_id", "provider", "model_used"})
+"""Columns of indexes: to set one, even to what it is, rewrites the index's entries."""
+
+_INDEXED_VALUES = (
+    "created_at", "begun_rank", "request_id", "begun_rank", "provider",
+    "replied_rank", "model_used", "session_id", "created_at",
+    "begun_rank", "request_id", "provider", "replied_rank", "model_used",
+)  # fmt: skip
+"""The columns of a row for `SESSION_UPSERT` that `SESSION_KEYS_UPDATE` takes, in this order."""
+
+SESSION_KEYS_UPDATE = """UPDATE sessions SET
+        created_at = MIN(created_at, ?),
+        request_id = CASE WHEN ? > COALESCE(begun_rank, '') THEN ? ELSE request_id END,
+        provider = CASE WHEN ? > COALESCE(begun_rank, '') THEN COALESCE(?, '') ELSE provider END,
+        model_used = CASE WHEN ? > COALESCE(replied_rank, '') THEN ? ELSE model_used END
+    WHERE session_id = ? AND (created_at > ?
+        OR (? > COALESCE(begun_rank, '')
+            AND (request_id IS NOT ? OR provider IS NOT COALESCE(?, '')))
+        OR (? > COALESCE(replied_rank, '') AND model_used IS NOT ?))"""
+"""Sets the indexed columns of sessions that exist, where they change; to be run first, because it
+goes by the ranks that `SESSION_UPSERT` sets."""
+
+
+def keys_of(session: list[Any]) -> list[Any]:
+    """Pick the values of `SESSION_KEYS_UPDATE` from a row for `SESSION_UPSERT`."""
+    return [session[SESSION[name]] for name in _INDEXED_VALUES]
+
+
 def _session_updates() -> str:
     updates = [
         "started_at = MIN(started_at, excluded.started_at)",
-        "created_at = MIN(created_at, excluded.created_at)",
         (
             "completed_at = MAX(COALESCE(completed_at, excluded.completed_at), "
             "COALESCE(excluded.completed_at, completed_at))"
@@ -53,6 +82,7 @@ def _session_updates() -> str:
             f"{name} = CASE WHEN excluded.{rank} > COALESCE({rank}, '') "
             f"THEN excluded.{name} ELSE {name} END"
             for name in (rank, *names)
+            if name not in _INDEXED
         ]
     return ",\n    ".join(updates)
 

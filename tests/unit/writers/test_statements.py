@@ -11,6 +11,7 @@ from steno.writers import schema, statements
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
+        (statements.SESSION_KEYS_UPDATE, 14),
         (statements.SESSION_UPSERT, len(statements.SESSION)),
         (statements.REQUEST_UPSERT, len(statements.REQUEST)),
         (statements.TOOL_UPSERT, 9),
