@@ -1,7 +1,7 @@
 """The bounded queue between the recorded program and the worker.
 
 Strategy: on the hot path, `Recorder.record` compares a length, appends to a deque (atomic, no lock)
-and wakes the worker when it was empty, and once in `step` events after that. Everything that is
+and wakes the worker when it was empty; a worker that is awake looks for itself. Everything that is
 not the common case goes through `refuse`: the buffer is full, the recorder is closed, or this is a
 forked child that has no worker yet. ``limit`` shrinks by what the writers hold, so that the
 buffer's capacity bounds all events in memory, wherever they are.
@@ -70,7 +70,6 @@ class Buffer:
     Attributes:
         queue: Events, headers and marks, oldest first.
         limit: Length from which on `refuse` decides; below zero when the recorder is not open.
-        step: Length at whose multiples the worker is woken; in between it looks for itself.
         dropped: Events that were refused for good.
         beside: Headers and marks in the queue, which are not events.
         blocks: Callers wait for room, so that nothing needs to be read back later.
@@ -95,7 +94,6 @@ class Buffer:
         self.queue: deque[Event | Header | Mark] = deque()
         self.capacity = capacity
         self.limit = capacity
-        self.step = max(1, capacity // 4)
         self.dropped = 0
         self.beside = 0
         self.closed = False
@@ -111,19 +109,12 @@ class Buffer:
         self._wake = threading.Lock()
         self._wake.acquire()
 
-    def signal(self, depth: int = 0) -> None:
-        """Wake the worker; harmless when it is awake.
-
-        Args:
-            depth: How many events wait; where there are many, somebody looks whether the worker
-                is alive at all.
-        """
+    def signal(self) -> None:
+        """Wake the worker; harmless when it is awake."""
         try:  # noqa: SIM105 - a context manager costs more than the call
             self._wake.release()
         except RuntimeError:  # it is awake
             pass
-        if depth and self.revive is not None:
-            self.revive()
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until `signal`, at most so many seconds; called by the worker alone."""
@@ -150,8 +141,14 @@ class Buffer:
             return False
         self._losses.add(str(getattr(event, "session_id", "")), "event", reason)
         notices.say("buffer-full", f"{FULL_WARNING}; {total} dropped so far")
-        self.signal(1)
+        self._look_after_worker()
         return False
+
+    def _look_after_worker(self) -> None:
+        """Wake the worker, or begin a new one if it died: nothing was taken for a while."""
+        self.signal()
+        if self.revive is not None:
+            self.revive()
 
     def _wait_for_room(self) -> bool:
         deadline = time.monotonic() + self._block_timeout_s
@@ -159,7 +156,7 @@ class Buffer:
             self._waiting += 1
             try:
                 while len(self.queue) >= self.limit:
-                    self.signal(1)
+                    self._look_after_worker()
                     left = deadline - time.monotonic()
                     if left <= 0 or self.closed:
                         return False

@@ -90,8 +90,8 @@ class Recorder:
         if depth >= buffer.limit:
             return self._refuse(event)
         queue.append(event)
-        if not depth % buffer.step:
-            buffer.signal(depth)
+        if not depth:
+            buffer.signal()
         return True
 
     def _refuse(self, event: Event) -> bool:
