@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from steno.cli.options import json_option, place_options, places
+from steno.cli.options import index_places, json_option, place_options
 from steno.cli.output import (
     milliseconds,
     number,
@@ -51,7 +51,7 @@ def command(
       steno ls --key agent:main:main --since 7d
       steno ls --state failed --json | jq -r .session_id
     """
-    sessions, index = places(home, config_path)
+    sessions, index = index_places(home, config_path)
     wanted = SessionFilter(
         key=key,
         agent=agent,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -77,6 +79,10 @@ def group(ctx: click.Context, debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 well, 1 error, 2 wrong use, 130 interrupted."""
     debug = "--debug" in (arguments if arguments is not None else sys.argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character is no reason to show nothing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         result: Any = group.main(args=arguments, prog_name="steno", standalone_mode=False)
         sys.stdout.flush()
@@ -88,15 +94,34 @@ def main(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except StenoError as error:
+    except BrokenPipeError:
+        _abandon_output()
+        code = 1
+    except Exception as error:
         if debug:
             raise
-        click.echo(f"steno: error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
         code = 1
-    except BrokenPipeError:
-        # The reader of our output has gone; Python's own flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        _explain(error)
     sys.exit(code)
+
+
+def _abandon_output() -> None:
+    """Drop what can't be written: Python's own flush at exit must not complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain(error: Exception) -> None:
+    """Say what went wrong, and what to do about it."""
+    from steno.cli.output import clean  # only an error waits for it
+
+    if isinstance(error, StenoError):
+        message, hint = error.message, error.hint
+    elif isinstance(error, OSError):
+        message, hint = str(error), ""
+        _abandon_output()  # most often it was the output: a full disk
+    else:
+        message, hint = f"{type(error).__name__}: {error}", "this is a defect; --debug shows where"
+    click.echo(f"steno: error: {clean(message)}", err=True)
+    if hint:
+        click.echo(f"hint: {clean(hint)}", err=True)

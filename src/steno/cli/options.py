@@ -43,6 +43,22 @@ def read_config(home: str | None, config_path: str | None) -> Config:
     return load_config(config_path, home=home)
 
 
+def index_places(home: str | None, config_path: str | None) -> tuple[Path, Path]:
+    """Return the places as `places` does, and say so where the index may lack something.
+
+    Raises:
+        ConfigError: The configuration can't be used.
+    """
+    config = read_config(home, config_path)
+    if not (config.enabled and config.sqlite.enabled) and config.sqlite.path.exists():
+        click.echo(
+            "steno: no index is kept (sqlite.enabled is false), so this one may lack the newest "
+            "sessions; `steno reindex` brings it up to date",
+            err=True,
+        )
+    return config.jsonl.directory, config.sqlite.path
+
+
 def places(home: str | None, config_path: str | None) -> tuple[Path, Path]:
     """Return the folder of transcripts and the index that the options name.
 

@@ -16,8 +16,11 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from steno.transcripts.reader import Damage
+
 _HOSTILE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _SHORT = 12
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -42,10 +45,30 @@ def print_json(rows: Iterable[object]) -> None:
 
 
 def print_line(line: bytes) -> None:
-    """Print a line of JSON as it stands."""
-    # msgspec writes some characters as they are that a terminal obeys.
+    """Print a line of JSON as it stands; it is UTF-8, whatever the terminal's encoding."""
+    # A carriage return that a foreign program left stands between two values, never inside one.
+    text = line.replace(b"\r", b" ").decode("utf-8", "replace").strip()
+    # Some characters that a terminal obeys are allowed in JSON as they are.
+    text = _HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    click.echo(text.encode("utf-8", "replace"))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print comma-separated values: as they are into a file or a pipe, harmless to a terminal."""
+    import csv  # only one command needs it
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    if sys.stdout.isatty():
+        writer.writerows([clean(cell) for cell in row] for row in rows)
+    else:
+        writer.writerows(rows)
+
+
+def print_damage(damage: Damage) -> None:
+    """Say on stderr what of a transcript can't be read."""
     click.echo(
-        _HOSTILE.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode("utf-8", "replace"))
+        f"damage: {clean(damage.path)} at byte {damage.offset}: {clean(damage.reason)}", err=True
     )
 
 
@@ -59,13 +82,14 @@ def print_table(
         rows: The cells.
         right: Columns that are aligned to the right.
     """
+    columns = [clean(name) for name in columns]
     if sys.stdout.isatty():
         _print_rich(columns, rows, set(right))
         return
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
     aligned = set(right)
-    for row in [list(columns), *cells]:
+    for row in [columns, *cells]:
         parts = [
             cell.rjust(width) if name in aligned else cell.ljust(width)
             for name, cell, width in zip(columns, row, widths, strict=True)
@@ -85,7 +109,9 @@ def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: se
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name, width in zip(columns, widths, strict=True):
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
+        table.add_column(
+            Text(name), justify=justify, no_wrap=True, overflow="ellipsis", width=width
+        )
     for row in cells:
         table.add_row(*map(Text, row))
     console.print(table)

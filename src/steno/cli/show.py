@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from steno.cli.options import json_option, place_options, places
-from steno.cli.output import clean, fields, milliseconds, print_line
+from steno.cli.output import clean, fields, milliseconds, print_damage, print_line
+from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
 from steno.events.header import Header
 from steno.events.model import (
+    ArtefactSaved,
     Completed,
     Event,
     Gap,
@@ -22,10 +26,13 @@ from steno.events.model import (
     StreamStarted,
     ToolCallRecorded,
 )
+from steno.storage.lease import is_alive
 from steno.transcripts.finding import resolve_session
 from steno.transcripts.reader import read_transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from steno.transcripts.reader import Transcript
 
 
@@ -49,20 +56,28 @@ def command(
     """
     sessions, _ = places(home, config_path)
     transcript = read_transcript(resolve_session(sessions, session), lossless=False)
+    conversation = _Conversation()
+    found = request_id is None
     for entry in transcript:
         event = entry.event
-        if isinstance(event, Event) and request_id not in {None, event.request_id}:
-            continue
+        if isinstance(event, Event):
+            if request_id not in {None, event.request_id}:
+                continue
+            found = True
         if as_json:
             print_line(entry.line)
         elif isinstance(event, Header):
             _print_header(event, transcript)
         else:
-            _print_event(event)
+            conversation.show(event)
+    if not as_json:
+        conversation.end(functools.partial(is_alive, sessions))
     for damage in transcript.damage:
-        click.echo(
-            f"damage: {clean(damage.path)} at byte {damage.offset}: {clean(damage.reason)}",
-            err=True,
+        print_damage(damage)
+    if not found:
+        raise IdentityError(
+            f"the session has no request {request_id!r}",
+            hint="without --request, `steno show` shows the ids of all",
         )
 
 
@@ -92,33 +107,72 @@ def _say(mark: str, text: str) -> None:
         click.echo(textwrap.indent(clean(text, lines=True), "    ", lambda _: True))
 
 
+class _Conversation:
+    """Shows events in their order, and says where another request takes the word."""
+
+    def __init__(self) -> None:
+        self._speaks = ""
+        self._open: dict[str, str] = {}
+
+    def show(self, event: Event) -> None:
+        """Show the next event."""
+        if isinstance(event, Started):
+            recorder = event.recorder
+            self._open[event.request_id] = recorder if isinstance(recorder, str) else ""
+        elif isinstance(event, Completed):
+            self._open.pop(event.request_id, None)
+        if event.request_id != self._speaks and not isinstance(event, Started):
+            # Requests that ran side by side are mixed in a transcript.
+            name = clean(event.request_id)
+            click.echo(f"\n... {name}, continued" if name else "\n... the session")
+        self._speaks = event.request_id
+        _print_event(event)
+
+    def end(self, lives: Callable[[str], bool]) -> None:
+        """Tell which requests have not ended."""
+        for request_id, recorder in self._open.items():
+            state = "is running" if lives(recorder) else "was interrupted: its recorder has gone"
+            click.echo(f"\n... {clean(request_id)} {state}")
+
+
 def _print_event(event: Event) -> None:
     if isinstance(event, Started):
         stamp = format_timestamp(event.timestamp)[11:23]
         provider = f" at {clean(event.provider)}" if event.provider else ""
         click.echo(f"\n{stamp} {clean(event.model_requested)}{provider}  {clean(event.request_id)}")
     elif isinstance(event, RequestRecorded):
-        text = event.request_text
-        _say("request", text if text or event.request_json is None else str(event.request_json))
+        _say("request", event.request_text or _tell(event.request_json))
     elif isinstance(event, StreamStarted):
         _say(f"first token after {milliseconds(event.time_to_first_token_ms)}", "")
     elif isinstance(event, ToolCallRecorded):
         outcome = {None: "", True: ", ok", False: ", failed"}.get(event.success, "")
         took = f", {milliseconds(event.execution_time_ms)}" if event.execution_time_ms else ""
         _say(f"tool {clean(event.tool_name)}{outcome}{took}", event.tool_arguments or "")
+        if event.tool_output is not None:
+            _say(f"output of {clean(event.tool_name)}", _tell(event.tool_output))
     elif isinstance(event, ResponseRecorded):
         part = ", partial" if event.partial else ""
         model = clean(event.model_used) or "reply"
-        _say(f"{model}{part}: {_tokens(event)}", event.response_text)
+        _say(f"{model}{part}: {_tokens(event)}", event.response_text or _tell(event.response_json))
     elif isinstance(event, Completed):
         end = "ok" if event.success else f"failed: {clean(event.error)}"
         reason = f" ({clean(event.finish_reason)})" if event.finish_reason else ""
         _say(f"{end}{reason}, {milliseconds(event.total_duration_ms)}", "")
-    elif isinstance(event, Gap):
+    else:
+        _print_beside(event)
+
+
+def _print_beside(event: Event) -> None:
+    """Print what is no part of the exchange with the model."""
+    if isinstance(event, Gap):
         _say(f"gap: {event.count} {clean(event.what)}(s) lost: {clean(event.reason)}",
              event.detail or "")  # fmt: skip
     elif isinstance(event, LogRecorded):
-        _say(f"{clean(event.level)} {clean(event.logger)}", event.message)
+        text = f"{event.message}\n{event.exception}" if event.exception else event.message
+        _say(f"{clean(event.level)} {clean(event.logger)}", text)
+    elif isinstance(event, ArtefactSaved):
+        source = f" from {clean(event.source)}" if event.source else ""
+        _say(f"{clean(event.kind)}{source}: {clean(event.path)}", "")
     else:
         _say(clean(type_of(event)), "")
 
@@ -131,3 +185,50 @@ def _tokens(event: ResponseRecorded) -> str:
     if tokens.thinking or tokens.reasoning:
         parts.append(f"{tokens.thinking or tokens.reasoning:,} of the output thinking")
     return ", ".join(parts)
+
+
+def _tell(payload: Any) -> str:
+    """Write a payload for a person: its messages where it has some, else as JSON."""
+    if payload is None:
+        return ""
+    if isinstance(payload, str):
+        return payload
+    parts = []
+    if isinstance(payload, dict):
+        if payload.get("system"):
+            parts.append(f"system: {_tell_content(payload['system'])}")
+        for name in ("messages", "input"):
+            messages = payload.get(name)
+            if isinstance(messages, list):
+                parts += [_tell_message(message) for message in messages]
+            elif isinstance(messages, str):
+                parts.append(messages)
+    return "\n".join(parts) or _json(payload)
+
+
+def _tell_message(message: Any) -> str:
+    if not isinstance(message, dict) or "role" not in message:
+        return _json(message)
+    rest = {key: value for key, value in message.items() if key not in {"role", "content"}}
+    more = f" {_json(rest)}" if rest else ""
+    return f"{message['role']}: {_tell_content(message.get('content'))}{more}"
+
+
+def _tell_content(content: Any) -> str:
+    """Write the contents of a message: text, or a list of parts of which some are text."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return _json(content)
+    return "\n".join(
+        part["text"]
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+        else _json(part)
+        for part in content
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-
 import click
 
-from steno.cli.options import json_option, place_options, places
-from steno.cli.output import print_json, print_table, progress_line
+from steno.cli.options import index_places, json_option, place_options
+from steno.cli.output import print_csv, print_json, print_table, progress_line
 from steno.query.index import open_index, run_sql
 
 
@@ -36,15 +33,13 @@ def command(
       steno sql "SELECT model_used, SUM(total_tokens) FROM sessions GROUP BY 1"
       steno sql "SELECT tool_name, SUM(call_count) FROM tool_calls GROUP BY 1" --json
     """
-    sessions, index = places(home, config_path)
+    sessions, index = index_places(home, config_path)
     with open_index(index, sessions, progress=progress_line("reading transcript")) as connection:
         table = run_sql(connection, query, limit=limit)
     if as_json:
         print_json(table.dicts())
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        print_csv(table.columns, table.rows)
     else:
         print_table(table.columns, table.rows)
     if table.truncated:

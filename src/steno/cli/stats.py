@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from steno.cli.options import json_option, place_options, places
+from steno.cli.options import index_places, json_option, place_options
 from steno.cli.output import print_json, print_table, progress_line
 from steno.query.index import open_index
 from steno.query.sessions import parse_since
@@ -15,7 +15,8 @@ from steno.query.totals import GROUPS, sum_up
 _HEADS = {
     "success_rate": "ok %", "input_tokens": "in", "output_tokens": "out",
     "thinking_tokens": "thinking", "reasoning_tokens": "reasoning", "cache_read_tokens": "cached",
-    "cache_creation_tokens": "to cache", "tool_calls": "tools", "avg_duration_ms": "avg ms",
+    "cache_creation_tokens": "to cache", "total_tokens": "total",
+    "tool_calls": "tools", "avg_duration_ms": "avg ms",
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def command(
       steno stats --by model --since 7d
       steno stats --by day --json
     """
-    sessions, index = places(home, config_path)
+    sessions, index = index_places(home, config_path)
     begin = parse_since(since, datetime.now(UTC)) if since else None
     with open_index(index, sessions, progress=progress_line("reading transcript")) as connection:
         table = sum_up(connection, by=by, since=begin)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 import click
 
 from steno.cli.options import json_option, place_options, places
-from steno.cli.output import clean, print_line
+from steno.cli.output import clean, print_damage, print_line
 from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
 from steno.events.header import Header
-from steno.transcripts.finding import LATEST, find_transcripts, resolve_session
-from steno.transcripts.reader import Entry, read_transcript
+from steno.transcripts.finding import LATEST, resolve_session
+from steno.transcripts.following import Follower, find_tail
+from steno.transcripts.reader import TORN, Damage, Entry, read_transcript
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _POLL_S = 0.1
-_LOOK_S = 1.0
 _SHOWN = (
     "model_requested", "tool_name", "reason", "message", "error", "finish_reason", "response_text",
     "request_text",
@@ -31,7 +30,7 @@ _SHOWN = (
 @click.argument("session", required=False)
 @place_options
 @json_option
-@click.option("-n", "lines", default=10, show_default=True, type=click.IntRange(min=0),
+@click.option("-n", "lines", default=20, show_default=True, type=click.IntRange(min=0),
               help="Events to begin with.")  # fmt: skip
 @click.option("-f", "--follow", is_flag=True, help="Go on with new events until Ctrl-C.")
 def command(
@@ -54,48 +53,34 @@ def command(
       steno tail -f 2k7p213k --json | jq .type
     """
     sessions, _ = places(home, config_path)
-    positions: dict[Path, int] = {}
+    # Made first, so that nothing is missed that is written while the last lines are printed.
+    follower = Follower(sessions if follow and session is None else None)
     try:
         path = resolve_session(sessions, session or LATEST)
-        positions[path] = _print_last(path, lines, as_json=as_json)
     except IdentityError:
         if session is not None or not follow:
             raise
-    if not follow:
-        return
-    if session is None:
-        for other in find_transcripts(sessions):
-            positions.setdefault(other, other.stat().st_size)
-    _follow(sessions, positions, everything=session is None, as_json=as_json)
-
-
-def _print_last(path: Path, lines: int, *, as_json: bool) -> int:
-    transcript = read_transcript(path, lossless=False)
-    for entry in deque(transcript, maxlen=lines):
-        _print(entry, path, as_json=as_json)
-    return transcript.position
-
-
-def _follow(sessions: Path, positions: dict[Path, int], *, everything: bool, as_json: bool) -> None:
-    looked = time.monotonic()
-    while True:
-        for path, position in list(positions.items()):
-            try:
-                if path.stat().st_size <= position:
-                    continue
-            except OSError:
-                del positions[path]
-                continue
-            # A line that is being written has no newline yet; it is read next time.
-            transcript = read_transcript(path, offset=position, lossless=False)
-            for entry in transcript:
-                _print(entry, path, as_json=as_json)
-            positions[path] = transcript.position
-        if everything and time.monotonic() - looked > _LOOK_S:
-            looked = time.monotonic()
-            for path in find_transcripts(sessions):
-                positions.setdefault(path, 0)
+    else:
+        follower.start(path, _print_last(path, lines, as_json=as_json, follow=follow))
+    while follow:
+        for path, what in follower.poll():
+            if isinstance(what, Damage):
+                print_damage(what)
+            else:
+                _print(what, path, as_json=as_json)
         time.sleep(_POLL_S)
+
+
+def _print_last(path: Path, lines: int, *, as_json: bool, follow: bool) -> int:
+    """Print the last lines; returns the byte offset behind them."""
+    transcript = read_transcript(path, offset=find_tail(path, lines), lossless=False)
+    for entry in transcript:
+        _print(entry, path, as_json=as_json)
+    for damage in transcript.damage:
+        # A line that is being written has no newline yet; whoever follows reads it later.
+        if damage.reason != TORN or not follow:
+            print_damage(damage)
+    return transcript.position
 
 
 def _print(entry: Entry, path: Path, *, as_json: bool) -> None:

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _DENIED = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+_DOING = frozenset({"incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"})
+"""Pragmas that do something without being given a value."""
+_ASKING = frozenset({
+    "foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo",
+    "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo",
+})  # fmt: skip
+"""Pragmas to which a value is a question; to any other it is a setting."""
+
+_STEPS_BETWEEN_SIGNALS = 100_000
 
 
 class Table(Struct, frozen=True):
@@ -63,7 +72,8 @@ def open_index(
         SchemaVersionError: A newer steno, or another program, has made it.
     """
     with contextlib.ExitStack() as stack:
-        if not path.is_file():
+        # A recorder that starts creates an empty file first.
+        if not path.is_file() or not path.stat().st_size:
             if next(find_transcripts(sessions), None) is not None:
                 notices.say("no-index", f"no index at {path}; reading the transcripts instead. "
                                         "`steno reindex` makes one")  # fmt: skip
@@ -84,6 +94,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         if read_version(connection) is None:
             raise QueryError(f"{path} is empty", hint="run `steno reindex`")
         connection.set_authorizer(_authorize)
+        # In a long query Python comes to no signal by itself: Ctrl-C would be waited out.
+        connection.set_progress_handler(_come_up_for_air, _STEPS_BETWEEN_SIGNALS)
     except (sqlite3.DatabaseError, StenoError) as error:
         if connection is not None:
             connection.close()
@@ -98,8 +110,33 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _authorize(action: int, *_: Any) -> int:
-    return sqlite3.SQLITE_DENY if action in _DENIED else sqlite3.SQLITE_OK
+def _authorize(action: int, name: str | None, value: str | None, *_: Any) -> int:
+    if action == sqlite3.SQLITE_PRAGMA:
+        pragma = (name or "").lower()
+        denied = pragma in _DOING if value is None else pragma not in _ASKING
+    else:
+        denied = action in _DENIED
+    return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+
+
+def _come_up_for_air() -> int:
+    return 0
+
+
+@contextlib.contextmanager
+def explain_errors() -> Iterator[None]:
+    """Turn SQLite's errors into steno's for the length of the block.
+
+    Raises:
+        QueryError: Says what went wrong and what to do about it.
+        KeyboardInterrupt: Somebody pressed Ctrl-C while SQLite was at work.
+    """
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error
+        raise _explain(error) from error
 
 
 def run_sql(connection: sqlite3.Connection, text: str, *, limit: int | None = None) -> Table:
@@ -113,11 +150,9 @@ def run_sql(connection: sqlite3.Connection, text: str, *, limit: int | None = No
     Raises:
         QueryError: It can't be run, or it would write.
     """
-    try:
+    with explain_errors():
         cursor = connection.execute(text)
         rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        raise _explain(error) from error
     columns = tuple(column[0] for column in cursor.description or ())
     if limit is not None and len(rows) > limit:
         return Table(columns, rows[:limit], truncated=True)
@@ -130,6 +165,14 @@ def _explain(error: Exception) -> StenoError:
         return QueryError(
             f"the index is opened for reading only: {text}",
             hint="it is derived from the transcripts; `steno reindex` makes it anew",
+        )
+    if "malformed" in text or "not a database" in text:
+        return QueryError(
+            f"the index is damaged: {text}", hint="`steno reindex` makes it anew from transcripts"
+        )
+    if "locked" in text:
+        return QueryError(
+            f"the index can't be read: {text}", hint="another program holds it; try again"
         )
     return QueryError(
         f"the query failed: {text}",

@@ -1,13 +1,15 @@
 """Make the index anew from the transcripts.
 
 Strategy: one short transaction for each transcript, so that recorders that run beside it get their
-turn and readers never see an empty index. Rows of sessions whose transcript is gone are removed at
-the end. A database that is damaged is moved aside, never overwritten.
+turn and readers never see an empty index. Rows of sessions whose transcript is gone are removed
+first: after a home was moved, the same sessions lie at new paths, and what is said of the old ones
+must not take the new rows along. A database that is damaged is moved aside, never overwritten.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from steno import notices
-from steno.errors import WriteError
+from steno.errors import TranscriptError, WriteError
 from steno.transcripts.finding import find_transcripts
 from steno.writers.sqlite import SqliteWriter
 
@@ -52,6 +54,7 @@ def reindex(
 
     Raises:
         SchemaVersionError: A newer steno, or another program, has made the database.
+        TranscriptError: The folder is not there, but the index knows transcripts.
         WriteError: The database can't be written.
     """
     moved_aside = _move_damaged(database)
@@ -60,6 +63,16 @@ def reindex(
     failed = 0
     try:
         known = set(writer.list_transcripts())
+        if known and not sessions.is_dir():
+            raise TranscriptError(
+                f"there is no folder {sessions}, but the index knows {len(known)} transcripts",
+                hint="is a disk not mounted, or jsonl.directory wrong? The index was left as it is",
+            )
+        gone = sorted(
+            name for name in known - {str(path) for path in paths} if _is_gone(name, sessions)
+        )
+        for name in gone:
+            writer.forget_transcript(name)
         for at, path in enumerate(paths, 1):
             try:
                 writer.index_transcript(path)
@@ -68,12 +81,22 @@ def reindex(
                 notices.say("reindex", f"ERROR {error.message}; {error.hint}")
             if progress is not None:
                 progress(at, len(paths))
-        gone = sorted(known - {str(path) for path in paths})
-        for name in gone:
-            writer.forget_transcript(name)
     finally:
         writer.close()
     return Reindexed(len(paths) - failed, failed, len(gone), moved_aside)
+
+
+def _is_gone(name: str, sessions: Path) -> bool:
+    """Tell whether a transcript that was not found is gone, or only can't be read today."""
+    if not name.startswith(f"{sessions}{os.sep}"):
+        return True  # of a home that was moved
+    try:
+        os.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _move_damaged(database: Path) -> str | None:
@@ -88,7 +111,7 @@ def _move_damaged(database: Path) -> str | None:
         return None  # locked: in use, so it is not damaged
     except sqlite3.DatabaseError:
         pass  # not a database, or malformed
-    aside = database.with_name(f"{database.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    aside = database.with_name(f"{database.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             database.with_name(database.name + suffix).rename(aside.with_name(aside.name + suffix))

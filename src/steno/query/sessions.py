@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from steno.errors import QueryError
+from steno.query.index import explain_errors
 from steno.storage.lease import is_alive
 from steno.writers.rows import sql_time
 
@@ -70,6 +72,8 @@ _COLUMNS = """session_id, session_key, agent_id, user_id, chat_id, started_at, c
     output_tokens, thinking_tokens + reasoning_tokens, total_tokens, tool_call_count,
     total_duration_ms, gap_count, error_message, transcript"""
 
+_OPEN = "SELECT DISTINCT recorder FROM session_stats WHERE session_id = ? AND completed_at IS NULL"
+
 
 def list_sessions(
     connection: sqlite3.Connection,
@@ -104,39 +108,39 @@ def list_sessions(
         if value is not None:
             conditions.append(column)
             values.append(value)
-    cursor = connection.execute(
-        f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(conditions)} "  # noqa: S608 - names of our own
-        "ORDER BY created_at DESC, session_id",
-        values,
-    )
-    alive: dict[str, bool] = {}
+    alive = functools.cache(functools.partial(is_alive, sessions))
 
-    def lives(recorder: str | None) -> bool:
-        if not recorder:
-            return False
-        if recorder not in alive:
-            alive[recorder] = is_alive(sessions, recorder)
-        return alive[recorder]
+    def is_running(session_id: str, recorder: str | None, open_requests: int) -> bool:
+        recorders = [recorder]
+        if open_requests:  # maybe of another process than the one that began the session
+            recorders = [name for (name,) in connection.execute(_OPEN, (session_id,))]
+        return any(alive(name) for name in recorders if name)
 
     rows: list[SessionRow] = []
-    for values_of_row in cursor:
-        row = _row(values_of_row, lives)
-        if wanted.state in {None, row.state}:
-            rows.append(row)
-            if limit is not None and len(rows) >= limit:
-                break
+    with explain_errors():
+        cursor = connection.execute(
+            f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(conditions)} "  # noqa: S608 - names of our own
+            "ORDER BY created_at DESC, session_id",
+            values,
+        )
+        for values_of_row in cursor:
+            row = _row(values_of_row, is_running)
+            if wanted.state in {None, row.state}:
+                rows.append(row)
+                if limit is not None and len(rows) >= limit:
+                    break
     return rows
 
 
-def _row(values: tuple[Any, ...], lives: Callable[[str | None], bool]) -> SessionRow:
+def _row(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]) -> SessionRow:
     identity, times, rest = values[:5], values[5:7], values[11:]
     success, open_requests, recorder, finish_reason = values[7:11]
     if open_requests:
-        state = RUNNING if lives(recorder) else INTERRUPTED
+        state = RUNNING if is_running(values[0], recorder, open_requests) else INTERRUPTED
     elif finish_reason == INTERRUPTED:
         state = INTERRUPTED
     elif success is None:
-        state = RUNNING if lives(recorder) else OK
+        state = RUNNING if is_running(values[0], recorder, open_requests) else OK
     else:
         state = OK if success else FAILED
     return SessionRow(*identity, *map(rfc3339, times), state, *rest)  # type: ignore[call-arg]

@@ -1,38 +1,60 @@
-"""Figures over many sessions; all of them are sums over requests, so they agree."""
+"""Figures over many sessions; all of them are sums over their parts, so they agree.
+
+Strategy: requests, sessions without any, and gaps are laid below each other as rows of one shape
+and summed up together, so that every session and every loss is counted once, whatever the figures
+are told apart by. A gap that belongs to no request has no model and no provider.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from steno.errors import QueryError
-from steno.query.index import Table
+from steno.query.index import Table, explain_errors
 from steno.writers.rows import sql_time
 
 if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
+
+class _Group(Struct, frozen=True):
+    """What a request, a session without requests and a gap are grouped by."""
+
+    of_request: str
+    of_session: str
+    of_gap: str
+
+
 GROUPS = {
-    "model": "model_name",
-    "day": "DATE(session_stats.created_at)",
-    "provider": "session_stats.provider",
-    "user": "sessions.user_id",
-    "agent": "sessions.agent_id",
+    "model": _Group("r.model_name", "NULL", "r.model_name"),
+    "day": _Group("DATE(r.created_at)", "DATE(s.created_at)", "DATE(g.created_at)"),
+    "provider": _Group("r.provider", "NULL", "r.provider"),
+    "user": _Group("s.user_id", "s.user_id", "s.user_id"),
+    "agent": _Group("s.agent_id", "s.agent_id", "s.agent_id"),
 }
 """What figures can be told apart by."""
 
-_FIGURES = """COUNT(DISTINCT session_stats.session_id) AS sessions, COUNT(*) AS requests,
-    SUM(session_stats.success IS 0) AS failed,
-    ROUND(100.0 * SUM(session_stats.success IS 1)
-        / NULLIF(SUM(session_stats.success IS NOT NULL), 0), 1) AS success_rate,
-    COALESCE(SUM(session_stats.input_tokens), 0) AS input_tokens,
-    COALESCE(SUM(session_stats.output_tokens), 0) AS output_tokens,
-    COALESCE(SUM(session_stats.thinking_tokens), 0) AS thinking_tokens,
-    COALESCE(SUM(session_stats.reasoning_tokens), 0) AS reasoning_tokens,
-    COALESCE(SUM(session_stats.cache_read_tokens), 0) AS cache_read_tokens,
-    COALESCE(SUM(session_stats.cache_creation_tokens), 0) AS cache_creation_tokens,
-    COALESCE(SUM(session_stats.tool_call_count), 0) AS tool_calls,
-    CAST(AVG(session_stats.duration_ms) AS INTEGER) AS avg_duration_ms"""
+_ALL = _Group("NULL", "NULL", "NULL")
+
+_SUMMED = (
+    "input_tokens", "output_tokens", "thinking_tokens", "reasoning_tokens", "cache_read_tokens",
+    "cache_creation_tokens",
+)  # fmt: skip
+
+_FIGURES = f"""COUNT(DISTINCT session_id) AS sessions,
+    COALESCE(SUM(request), 0) AS requests,
+    COALESCE(SUM(success IS 0), 0) AS failed,
+    ROUND(100.0 * SUM(success IS 1) / NULLIF(SUM(success IS NOT NULL), 0), 1) AS success_rate,
+    {", ".join(f"COALESCE(SUM({name}), 0) AS {name}" for name in _SUMMED)},
+    COALESCE(SUM(input_tokens) + SUM(output_tokens), 0) AS total_tokens,
+    COALESCE(SUM(tool_call_count), 0) AS tool_calls,
+    CAST(AVG(duration_ms) AS INTEGER) AS avg_duration_ms,
+    COALESCE(SUM(gap), 0) AS gaps"""
+
+_NO_FIGURES = ", ".join("NULL" for _ in (*_SUMMED, "tool_call_count", "duration_ms"))
 
 
 def sum_up(
@@ -43,19 +65,33 @@ def sum_up(
     Args:
         connection: From `open_index`.
         by: One of `GROUPS`.
-        since: Requests that began at this time or later.
+        since: Requests that began, and gaps that were noted, at this time or later.
 
     Raises:
-        QueryError: There is no such group.
+        QueryError: There is no such group, or the index can't be read.
     """
     if by is not None and by not in GROUPS:
         raise QueryError(f"there is no group {by!r}", hint=f"allowed: {', '.join(GROUPS)}")
-    group = f'{GROUPS[by]} AS "{by}", ' if by else ""
-    where = "WHERE session_stats.created_at >= ?" if since else ""
+    group = GROUPS[by] if by else _ALL
+    begin = sql_time(since) if since else ""
+    parts = f"""
+        SELECT {group.of_request} AS part, r.session_id, 1 AS request, r.success AS success,
+            {", ".join(f"r.{name} AS {name}" for name in _SUMMED)},
+            r.tool_call_count AS tool_call_count, r.duration_ms AS duration_ms, 0 AS gap
+        FROM session_stats r JOIN sessions s USING (session_id) WHERE r.created_at >= :begin
+        UNION ALL
+        SELECT {group.of_session}, s.session_id, 0, NULL, {_NO_FIGURES}, 0
+        FROM sessions s WHERE s.request_count = 0 AND s.created_at >= :begin
+        UNION ALL
+        SELECT {group.of_gap}, g.session_id, 0, NULL, {_NO_FIGURES}, g.count
+        FROM gaps g JOIN sessions s USING (session_id)
+            LEFT JOIN session_stats r USING (session_id, request_id)
+        WHERE g.what = 'event' AND g.created_at >= :begin"""  # noqa: S608 - names of our own
+    head = f"NULLIF(part, '') AS \"{by}\", " if by else ""
     order = "GROUP BY 1 ORDER BY requests DESC, 1" if by else ""
-    cursor = connection.execute(
-        f"SELECT {group}{_FIGURES} FROM session_stats JOIN sessions USING (session_id) "  # noqa: S608 - names of our own
-        f"{where} {order}",
-        (sql_time(since),) if since else (),
-    )
-    return Table(tuple(column[0] for column in cursor.description), cursor.fetchall())
+    with explain_errors():
+        cursor = connection.execute(
+            f"SELECT {head}{_FIGURES} FROM ({parts}) {order}",  # noqa: S608 - names of our own
+            {"begin": begin},
+        )
+        return Table(tuple(column[0] for column in cursor.description), cursor.fetchall())

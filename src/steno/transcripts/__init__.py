@@ -3,5 +3,6 @@
 In: files. Out: headers, events and damage. May import ``steno.storage`` and ``steno.events``.
 
 - ``reader``: one transcript, as far as it goes;
-- ``finding``: which transcripts there are, and which one is meant.
+- ``finding``: which transcripts there are, and which one is meant;
+- ``following``: the end of transcripts, and new lines as they are written.
 """

@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steno.errors import IdentityError
+from steno.errors import IdentityError, TranscriptError
 from steno.identity import safe_name
+from steno.transcripts.reader import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_DERIVED = re.compile(r"--[0-9a-f]{16}\Z")
 _SUFFIX = ".jsonl"
 _MAX_SHOWN = 8
 
@@ -21,20 +23,35 @@ LATEST = "latest"
 """The word for the session that was written to last."""
 
 
+def find_days(sessions: Path) -> list[str]:
+    """List the names of the folders of days, newest first."""
+    try:
+        return sorted((name for name in os.listdir(sessions) if _DAY.match(name)), reverse=True)
+    except OSError:
+        return []
+
+
+def list_day(sessions: Path, day: str) -> list[str]:
+    """List the file names of one day's transcripts."""
+    try:
+        with os.scandir(sessions / day) as entries:
+            # Only files: to open a pipe of that name would wait for ever.
+            return sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith(_SUFFIX)
+                and not entry.name.startswith(".")
+                and entry.is_file()
+            )
+    except OSError:
+        return []
+
+
 def find_transcripts(sessions: Path) -> Iterator[Path]:
     """Yield all transcripts of a folder, newest day first; other files are left alone."""
-    try:
-        days = sorted((name for name in os.listdir(sessions) if _DAY.match(name)), reverse=True)
-    except OSError:
-        return
-    for day in days:
-        try:
-            names = sorted(os.listdir(sessions / day))
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith(_SUFFIX) and not name.startswith("."):
-                yield sessions / day / name
+    for day in find_days(sessions):
+        for name in list_day(sessions, day):
+            yield sessions / day / name
 
 
 def resolve_session(sessions: Path, wanted: str) -> Path:
@@ -56,18 +73,34 @@ def resolve_session(sessions: Path, wanted: str) -> Path:
     matches = [path for path in paths if path.name == exact]
     if not matches and wanted:
         matches = [path for path in paths if path.name.startswith(wanted)]
+    if not matches and wanted:
+        matches = [path for path in paths if _begins_with(path, wanted)]
     if not matches:
         raise IdentityError(
             f"no session {wanted!r} in {sessions}",
             hint="`steno ls` lists the sessions; --home chooses another home",
         )
     if len(matches) > 1:
-        names = ", ".join(path.name.removesuffix(_SUFFIX) for path in matches[:_MAX_SHOWN])
+        shown = [path.name.removesuffix(_SUFFIX) for path in matches[:_MAX_SHOWN]]
+        if len(set(shown)) < len(shown):
+            shown = [str(path) for path in matches[:_MAX_SHOWN]]
+        names = ", ".join(shown)
         more = ", ..." if len(matches) > _MAX_SHOWN else ""
         raise IdentityError(
             f"{len(matches)} sessions begin with {wanted!r}", hint=f"give more of: {names}{more}"
         )
     return matches[0]
+
+
+def _begins_with(path: Path, wanted: str) -> bool:
+    """Tell whether an id that can't be a file name begins like this; its header knows it."""
+    if _DERIVED.search(path.stem) is None:
+        return False
+    try:
+        header = read_header(path)
+    except TranscriptError:
+        return False
+    return header is not None and header.session_id.startswith(wanted)
 
 
 def _changed(path: Path) -> int:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from steno.events.model import Event
 
-_HEADER_LIMIT = 65_536
+_HEADER_LIMIT = 1024 * 1024
+_MAX_DAMAGE = 1000
+
+TORN = "torn: no newline ends the line"
+"""The reason of damage that may be a line which is being written at this moment."""
 
 
 class Entry(NamedTuple):
@@ -60,7 +64,7 @@ class Transcript:
 
     Attributes:
         path: The file.
-        damage: What could not be read so far.
+        damage: What could not be read so far; beyond 1,000 places the last one stands for the rest.
         position: Byte offset behind the last whole line that was read.
     """
 
@@ -89,7 +93,7 @@ class Transcript:
             with self.path.open("rb") as file:
                 for line in read_lines(file, begin):
                     if not line.whole:
-                        self._report(line.offset, len(line.data), "torn: no newline ends the line")
+                        self._report(line.offset, len(line.data), TORN)
                         return
                     self.position = line.end
                     entry = self._entry(line.offset, line.data, first=line.offset == 0)
@@ -101,10 +105,13 @@ class Transcript:
             ) from error
 
     def _entry(self, offset: int, data: bytes, *, first: bool) -> Entry | None:
+        readable = data.lstrip(b"\x00")
+        if len(readable) < len(data):
+            # Blocks that a loss of power left unwritten; a whole line may follow them.
+            hole = len(data) - len(readable)
+            self._report(offset, hole, "a run of NUL bytes")
+            offset, data = offset + hole, readable
         if not data.strip(b" \t\r"):
-            return None
-        if not data.strip(b"\x00"):
-            self._report(offset, len(data), "a run of NUL bytes")
             return None
         try:
             event = decode_line(data, lossless=self._lossless)
@@ -128,7 +135,13 @@ class Transcript:
         return not self._seen.setdefault(event.recorder, _Numbers()).add(event.seq)
 
     def _report(self, offset: int, length: int, reason: str) -> None:
-        self.damage.append(Damage(str(self.path), offset, length, reason))
+        if len(self.damage) < _MAX_DAMAGE:
+            self.damage.append(Damage(str(self.path), offset, length, reason))
+            return
+        begin = self.damage[-1].offset
+        self.damage[-1] = Damage(
+            str(self.path), begin, offset + length - begin, "damaged in many places from here on"
+        )
 
 
 class _Numbers:

@@ -1,5 +1,6 @@
 """The group of all commands."""
 
+import os
 import subprocess
 import sys
 
@@ -77,3 +78,44 @@ def test_version_loads_nothing_heavy():
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_full_disk(recorded):
+    """Output that can't be written is an error in one line."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "steno", "ls", "--home", str(recorded)],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["steno: error: [Errno 28] No space left on device"]
+
+
+def test_a_terminal_without_the_characters(recorded):
+    """What a terminal's encoding can't show is escaped; JSON is UTF-8 everywhere."""
+    query = "SELECT '\U0001f600' AS x"
+
+    def ask(*options):
+        return subprocess.run(
+            [sys.executable, "-m", "steno", "sql", query, "--home", str(recorded), *options],
+            capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        ).stdout  # fmt: skip
+
+    assert ask() == b"x\n\\U0001f600\n"
+    assert ask("--csv") == b"x\r\n\\U0001f600\r\n"
+    assert ask("--json") == '{"x":"\U0001f600"}\n'.encode()
+
+
+def test_a_defect_is_one_line(run, monkeypatch):
+    """An error that nobody foresaw is one line, with the way to its traceback."""
+
+    def fail(*_, **__):
+        raise RuntimeError("it \x1b[2J broke")
+
+    monkeypatch.setattr("steno.cli.main.group.main", fail)
+
+    code, _, err = run("ls")
+    assert code == 1
+    assert "steno: error: RuntimeError: it \\u001b[2J broke" in err
+    assert "--debug" in err

@@ -1,12 +1,21 @@
 """Printing rows."""
 
+import contextlib
+import io
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.cli.output import clean, milliseconds, number, print_table
+from steno.cli.output import (
+    clean,
+    milliseconds,
+    number,
+    print_csv,
+    print_line,
+    print_table,
+)
 
 
 @given(st.text(alphabet=st.characters()))
@@ -52,3 +61,33 @@ def test_columns_are_aligned(capsys):
     print_table(("name", "n"), [("a", 1), ("bcdef", 100)], right=("n",))
 
     assert capsys.readouterr().out == "name     n\na        1\nbcdef  100\n"
+
+
+def test_a_line_of_json_stays_one():
+    """A line of a foreign transcript is printed as JSON that can be read, whatever ends it."""
+    assert printed(b'{"a":1,\r"b":"\xe2\x80\xae"}\r') == '{"a":1, "b":"\\u202e"}\n'
+
+
+def printed(line):
+    """Print a line into a file, and return it."""
+    out = io.TextIOWrapper(io.BytesIO(), "latin-1", newline="\n")
+    with contextlib.redirect_stdout(out):
+        print_line(line)
+    return out.buffer.getvalue().decode()
+
+
+def test_heads_are_cleaned(capsys):
+    """The head of a column can't send escapes either."""
+    print_table(("\x1b[2J",), [("a",)])
+
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_csv_on_a_terminal(capsys, monkeypatch):
+    """CSV is given as it is into a file, and harmless to a terminal."""
+    print_csv(("x",), [("\x1b[2J",)])
+    assert "\x1b[2J" in capsys.readouterr().out
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    print_csv(("x",), [("\x1b[2J",)])
+    assert "\x1b" not in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """``steno tail``."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -47,3 +48,38 @@ def test_follow(home):
         child.stdout.close()
 
     assert {line["session_id"] for line in seen} == {"s0", "s1", "s2"}
+
+
+def test_damage(recorded, run):
+    """Damage at the end is told on stderr."""
+    (path,) = recorded.glob("sessions/*/well.jsonl")
+    with path.open("ab") as file:
+        file.write(b"garbage\n{torn")
+
+    code, out, err = run("tail", "well", "-n", "2", "--home", recorded)
+    assert code == 0
+    assert "completed" in out
+    assert "not a JSON object" in err
+    assert "torn" in err
+
+
+def test_follow_one_session_in_mid_line(recorded):
+    """A line that is there by half is shown when it is whole, and Ctrl-C ends it quietly."""
+    (path,) = recorded.glob("sessions/*/well.jsonl")
+    line = path.read_bytes().splitlines()[-1] + b"\n"
+    new = line.replace(b'"seq":', b'"seq":9000')
+    with path.open("ab") as file:
+        file.write(new[:40])
+    child = subprocess.Popen(
+        [sys.executable, "-m", "steno", "tail", "-f", "well", "-n", "1", "--json", "--home", str(recorded)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, restore_signals=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+    assert child.stdout.readline() == line
+    with path.open("ab") as file:
+        file.write(new[40:])
+    assert child.stdout.readline() == new
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=20)
+    assert (child.returncode, out, err.strip()) == (130, b"", b"")

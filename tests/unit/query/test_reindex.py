@@ -4,7 +4,10 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 import steno
+from steno.errors import TranscriptError
 from steno.query.reindex import reindex
 
 
@@ -97,3 +100,61 @@ def test_progress(recorded):
     reindex(recorded / "sessions", recorded / "sessions.db", progress=lambda *at: seen.append(at))
 
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_home_that_was_moved(recorded, tmp_path):
+    """After a home was moved, the index has the same rows, and the new paths."""
+    before = len(dump(recorded)["session_stats"])
+    moved = recorded.rename(tmp_path / "moved")
+
+    done = reindex(moved / "sessions", moved / "sessions.db")
+
+    assert (done.transcripts, done.removed) == (3, 3)
+    with contextlib.closing(sqlite3.connect(moved / "sessions.db")) as connection:
+        paths = [path for (path,) in connection.execute("SELECT transcript FROM sessions")]
+    assert len(paths) == 3
+    assert all(path.startswith(str(moved)) for path in paths)
+    assert len(dump(moved)["session_stats"]) == before
+
+
+def test_a_disk_that_is_not_mounted(recorded):
+    """When the folder of transcripts is not there, the index is left as it is."""
+    (recorded / "sessions").rename(recorded / "elsewhere")
+
+    with pytest.raises(TranscriptError, match="there is no folder"):
+        reindex(recorded / "sessions", recorded / "sessions.db")
+    assert len(dump(recorded)["sessions"]) == 3
+
+
+def test_a_folder_that_can_not_be_read(recorded, monkeypatch):
+    """Rows of transcripts that can't be read today are kept."""
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("steno.transcripts.finding.os.scandir", refuse)
+
+    done = reindex(recorded / "sessions", recorded / "sessions.db")
+    assert (done.transcripts, done.removed) == (0, 0)
+    assert len(dump(recorded)["sessions"]) == 3
+
+
+def test_a_home_without_transcripts(home):
+    """Rows that a recorder wrote without transcripts are the truth, and are kept."""
+    builder = steno.RecorderBuilder().add_writer(steno.SqliteWriter(home / "sessions.db"))
+    with builder.build() as recorder, recorder.session("s") as session, session.request(model="m"):
+        pass
+
+    assert reindex(home / "sessions", home / "sessions.db").removed == 0
+    assert len(dump(home)["sessions"]) == 1
+
+
+def test_two_damaged_databases(recorded):
+    """A second damaged database does not overwrite the first that was moved aside."""
+    for content in (b"first" * 1000, b"second" * 1000):
+        for rest in recorded.glob("sessions.db-*"):
+            rest.unlink()
+        (recorded / "sessions.db").write_bytes(content)
+        reindex(recorded / "sessions", recorded / "sessions.db")
+
+    assert len(list(recorded.glob("sessions.db.damaged-*"))) == 2

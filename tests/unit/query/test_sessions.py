@@ -1,6 +1,8 @@
 """Listing sessions."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -86,3 +88,35 @@ def test_time_zone_of_the_machine_does_not_matter(recorded, monkeypatch):
     finally:
         os.environ.pop("TZ")
         time.tzset()
+
+
+def test_continued_by_another_process(home):
+    """A session that another process goes on with is running, whoever began it."""
+    with steno.open(home) as recorder, recorder.session("s") as session:
+        with session.request(model="m"):
+            pass
+    with steno.open(home) as recorder, recorder.session("s") as session:
+        with session.request(model="m"):
+            assert recorder.flush()
+            assert [row.state for row in listed(home)] == ["running"]
+        assert recorder.flush()
+
+    assert [row.state for row in listed(home)] == ["ok"]
+
+
+def test_a_damaged_index(recorded):
+    """An index that turns out to be damaged is an error with a hint."""
+    path = recorded / "sessions.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'sessions'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"A" * size)
+
+    with pytest.raises(QueryError) as caught:
+        listed(recorded)
+    assert "steno reindex" in caught.value.hint

@@ -1,10 +1,14 @@
 """Figures over many sessions."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+import steno
 from steno.errors import QueryError
 from steno.query.index import open_index
-from steno.query.totals import sum_up
+from steno.query.sessions import list_sessions
+from steno.query.totals import GROUPS, sum_up
 
 
 def test_unknown_group(recorded):
@@ -22,3 +26,34 @@ def test_empty(home):
         (row,) = sum_up(connection).dicts()
 
     assert (row["sessions"], row["requests"], row["input_tokens"]) == (0, 0, 0)
+
+
+NOW = datetime.now(UTC)
+
+
+def gap(request_id, count, what="event"):
+    """Make a gap of the session "well"."""
+    return steno.Gap("well", request_id, NOW, what=what, count=count, reason="buffer_full")
+
+
+@pytest.mark.parametrize("by", [None, *GROUPS])
+def test_nothing_is_counted_twice_or_left_out(recorded, by):
+    """Sessions without requests and gaps are in every sum, as `steno ls` has them."""
+    with steno.open(recorded) as recorder:
+        with recorder.session("quiet"):
+            recorder.record(
+                steno.LogRecorded("quiet", "", NOW, level="INFO", logger="l", message="m")
+            )
+        for each in (gap("", 3), gap("elsewhere", 4), gap("", 99, what="value")):
+            recorder.record(each)
+        assert recorder.flush()
+
+    with open_index(recorded / "sessions.db", recorded / "sessions") as connection:
+        rows = list(sum_up(connection, by=by).dicts())
+        listed = list_sessions(connection, recorded / "sessions")
+    assert sum(row["gaps"] for row in rows) == sum(row.gaps for row in listed) == 7
+    assert sum(row["requests"] for row in rows) == sum(row.requests for row in listed) == 4
+    assert sum(row["total_tokens"] for row in rows) == sum(row.total_tokens for row in listed)
+    assert sum(row["tool_calls"] for row in rows) == sum(row.tool_calls for row in listed)
+    if by is None:
+        assert rows[0]["sessions"] == len(listed) == 4

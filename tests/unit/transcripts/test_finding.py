@@ -58,3 +58,25 @@ def test_none_or_several(folder, wanted, hint):
 def test_no_folder(tmp_path):
     """A folder that doesn't exist holds no transcripts."""
     assert list(find_transcripts(tmp_path / "nowhere")) == []
+
+
+def test_the_beginning_of_a_hostile_id(recorded):
+    """An id that is no file name is found by its beginning too."""
+    assert resolve_session(recorded / "sessions", "../hos").stem.startswith("_hostile_")
+
+
+def test_one_session_on_two_days(folder):
+    """Two transcripts of one session are told apart by their paths."""
+    (folder / "2026-11-19" / "xyz.jsonl").write_text("")
+
+    with pytest.raises(IdentityError) as caught:
+        resolve_session(folder, "xyz")
+    assert "2026-11-19" in caught.value.hint
+
+
+def test_a_pipe_is_no_transcript(folder):
+    """A pipe, or a folder, of a transcript's name is left alone: to open it could wait for ever."""
+    os.mkfifo(folder / "2026-11-20" / "pipe.jsonl")
+    (folder / "2026-11-20" / "folder.jsonl").mkdir()
+
+    assert {path.stem for path in find_transcripts(folder)} == {"abc-1", "abc-2", "xyz"}

@@ -110,3 +110,29 @@ def test_read_header(read, tmp_path):
     for data in (b"", b"{", LINES[0], b"x" * 200_000):
         read(data)
         assert read_header(tmp_path / "t.jsonl") is None
+
+
+def test_a_line_behind_a_hole(read):
+    """A line that follows a run of NUL bytes is read; the run alone is damage."""
+    ids, transcript = read(HEADER + b"\x00" * 40 + LINES[0] + LINES[1])
+
+    assert ids == ["header", "r1", "r2"]
+    assert [(each.offset, each.length) for each in transcript.damage] == [(len(HEADER), 40)]
+
+
+def test_memory_is_bounded_by_damage_too(read):
+    """A file that is no transcript at all gives a bounded report that covers all of it."""
+    data = b"x\n" * 5000
+
+    _, transcript = read(data)
+
+    assert len(transcript.damage) == 1000
+    last = transcript.damage[-1]
+    assert last.offset + last.length == len(data) - 1
+
+
+def test_a_long_header(read, tmp_path):
+    """A header with many tags is a header."""
+    read(encode_header(make_header("s", NOW, tags=("tag" * 10,) * 5000)) + b"\n")
+
+    assert read_header(tmp_path / "t.jsonl").session_id == "s"
