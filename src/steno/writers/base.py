@@ -182,6 +182,10 @@ class Extent(Struct, frozen=True):
     batch: int
 
 
+LANDING_TIMEOUT_S = 1.0
+"""Seconds after which a follower goes on without the transcripts."""
+
+
 class Landings:
     """What the transcript writer has put on disk, for a follower that comes after it.
 
@@ -196,7 +200,8 @@ class Landings:
         """Begin with nothing on disk."""
         self.followed = False
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._hung_at = -1
         self._extents: deque[Extent] = deque()
         self._merged: dict[str, Extent] = {}
         self._landed = 0
@@ -206,9 +211,26 @@ class Landings:
         with self._lock:
             self._extents.extend(extents)
             self._landed = max(self._landed, batch)
+            self._lock.notify_all()
             while len(self._extents) > self._limit:
                 old = self._extents.popleft()
                 self._merged[old.path] = old
+
+    def wait(self, batch: int, timeout_s: float = LANDING_TIMEOUT_S) -> bool:
+        """Wait until a batch lies in the transcripts, or was tried: they are the truth.
+
+        A follower that stored first would know, after a crash, what the transcripts never held.
+
+        Returns:
+            False when the transcript writer hangs; it is not waited for again until it moves.
+        """
+        with self._lock:
+            if self._landed < batch and self._hung_at == self._landed:
+                return False
+            if self._lock.wait_for(lambda: self._landed >= batch, timeout_s):
+                return True
+            self._hung_at = self._landed
+            return False
 
     def take(self, batch: int) -> tuple[list[Extent], list[Extent]]:
         """Take what the batches up to this number have put on disk.

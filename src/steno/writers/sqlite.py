@@ -1,7 +1,8 @@
 """The index: an SQLite database that is derived from the transcripts.
 
-Strategy: a batch is stored at once, without waiting for the transcripts. For every transcript the
-database knows up to which byte its lines are in the rows; that position moves in the same
+Strategy: a batch is stored as soon as its lines lie in the transcripts, without reading them back;
+where the transcripts fail or hang it is stored all the same. For every transcript the database
+knows up to which byte its lines are in the rows; that position moves in the same
 transaction as the rows do. Where a batch was stored and the transcript writer says that its lines
 begin at the position, the position simply moves on. Where they begin later, somebody else has
 written in between, or a batch was skipped: then the lines are read from the transcript. Rows may
@@ -100,6 +101,8 @@ class SqliteWriter:
             if not at % every:
                 ease()
             rows.add(event, batch.recorder, seq)
+        if self._landings is not None:
+            self._landings.wait(batch.number)
         try:
             self._store(rows, batch.number)
         except UnbindableError:

@@ -1,5 +1,7 @@
 """Batches, and what followers learn."""
 
+import threading
+import time
 from datetime import UTC, datetime
 
 import steno
@@ -69,6 +71,25 @@ def test_landings_are_bounded():
 
     assert [each.end for each in taken] == [98, 99, 100]
     assert [each.end for each in merged] == [97]
+
+
+def test_waiting_for_the_transcripts():
+    """A follower waits until a batch has landed; one that hangs is waited for once."""
+    landings = Landings()
+    landings.put([], 3)
+    assert landings.wait(3, timeout_s=0)
+
+    thread = threading.Thread(target=lambda: (time.sleep(0.05), landings.put([], 4)))
+    thread.start()
+    assert landings.wait(4, timeout_s=10)
+    thread.join()
+
+    assert not landings.wait(5, timeout_s=0.01)
+    begun = time.monotonic()
+    assert not landings.wait(5, timeout_s=10)
+    assert time.monotonic() - begun < 5
+    landings.put([], 5)
+    assert landings.wait(5, timeout_s=0)
 
 
 def test_protocols(tmp_path):
