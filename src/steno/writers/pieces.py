@@ -33,8 +33,13 @@ def read_piece(file: BinaryIO, position: int, end: int) -> Piece:
         if not line.whole or line.offset >= end:
             break
         piece.end = line.end
+        # A run of NULs is what a loss of power leaves; the line behind it is as it was.
+        data = line.data.lstrip(b"\x00")
+        if not data:
+            piece.damaged += bool(line.data)
+            continue
         try:
-            entry = decode_line(line.data, lossless=False)
+            entry = decode_line(data, lossless=False)
         except TranscriptError:
             piece.damaged += 1
         else:

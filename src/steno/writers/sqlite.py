@@ -177,18 +177,20 @@ class SqliteWriter:
                 raise
         return not self._unread
 
-    def index_transcript(self, path: str | os.PathLike[str]) -> None:
+    def index_transcript(self, transcript: str | os.PathLike[str]) -> None:
         """Bring the rows of one transcript up to date from scratch, in one transaction.
 
         Raises:
             WriteError: They could not be stored; the rows are as they were.
         """
-        name = os.fspath(path)
+        name = os.fspath(transcript)
         with self._transaction() as connection:
-            self._forget(connection, name)
-            while not self._store_piece(connection, name, _PENDING):
-                pass
-        self._unread.pop(name, None)
+            paths = self._forget(connection, name)
+            for path in paths:
+                while not self._store_piece(connection, path, _PENDING):
+                    pass
+        for path in paths:
+            self._unread.pop(path, None)
 
     def list_transcripts(self) -> list[str]:
         """List the transcripts that the index knows.
@@ -208,6 +210,7 @@ class SqliteWriter:
         with self._transaction() as connection:
             self._forget(connection, os.fspath(path))
             connection.execute("DELETE FROM transcripts WHERE path = ?", (os.fspath(path),))
+        self._unread.pop(os.fspath(path), None)
 
     # -- positions -----------------------------------------------------------------------
 
@@ -318,19 +321,34 @@ class SqliteWriter:
         if shrunk or inode not in {None, status.st_ino}:
             self._forget(connection, path)
 
-    def _forget(self, connection: sqlite3.Connection, path: str) -> None:
+    def _forget(self, connection: sqlite3.Connection, path: str) -> list[str]:
+        """Remove what is known of a transcript.
+
+        Returns:
+            The transcripts to read again: itself, and others of the same session, which shared
+            its rows.
+        """
+        others = connection.execute(
+            "SELECT path FROM transcripts WHERE path <> ? AND session_id = "
+            "(SELECT session_id FROM transcripts WHERE path = ?)",
+            (path, path),
+        )
+        paths = [path, *(other for (other,) in others)]
         connection.execute(
             "DELETE FROM sessions WHERE transcript = ? OR session_id = "
             "(SELECT session_id FROM transcripts WHERE path = ?)",
             (path, path),
         )
-        connection.execute(
+        connection.executemany(
             """INSERT INTO transcripts (path, rebuilds) VALUES (?, 1)
             ON CONFLICT (path) DO UPDATE SET
                 position = 0, inode = NULL, damaged_lines = 0, rebuilds = rebuilds + 1""",
-            (path,),
+            [(each,) for each in paths],
         )
-        self._positions.pop(path, None)
+        for each in paths:
+            self._positions.pop(each, None)
+            self._unread[each] = _PENDING
+        return paths
 
     # -- the database --------------------------------------------------------------------
 

@@ -73,6 +73,22 @@ def test_a_damaged_database_is_moved_aside(recorded):
     assert len(dump(recorded)["sessions"]) == 3
 
 
+def test_one_session_in_two_transcripts(home):
+    """A session that has two transcripts keeps the rows of both, however often it is indexed."""
+    with steno.open(home) as recorder, recorder.session("s") as session:
+        with session.request(model="m"):
+            pass
+    (path,) = home.glob("sessions/*/s.jsonl")
+    other = home / "sessions" / "2001-01-01" / "s.jsonl"
+    other.parent.mkdir()
+    other.write_text(path.read_text().replace("req-", "other-"))
+
+    for _ in range(3):
+        reindex(home / "sessions", home / "sessions.db")
+        with contextlib.closing(sqlite3.connect(home / "sessions.db")) as connection:
+            assert connection.execute("SELECT request_count FROM sessions").fetchone() == (2,)
+
+
 def test_beside_a_recorder(home):
     """Recorders go on while the index is made anew, and nothing is missing afterwards."""
     with steno.open(home) as recorder:

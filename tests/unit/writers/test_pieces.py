@@ -24,11 +24,12 @@ def named(data):
 
 def test_whole_lines_alone():
     """A piece ends behind the last whole line; damage is counted and passed over."""
-    data = HEADER + LINES[0] + b"not json\n" + LINES[1]
+    data = HEADER + LINES[0] + b"not json\n" + b"\x00" * 40 + LINES[1] + b"\x00\x00\n\n"
 
     piece = read_piece(named(data + b'{"torn'), 0, 1 << 60)
 
-    assert (piece.end, piece.damaged, piece.session_id) == (len(data), 1, "s")
+    assert (piece.end, piece.damaged, piece.session_id) == (len(data), 2, "s")
+    assert len(piece.rows._requests) == 2
 
 
 def test_bounds(monkeypatch):
