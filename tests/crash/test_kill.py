@@ -17,7 +17,7 @@ from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
 
 CHILD = Path(__file__).with_name("recording_child.py")
-BATCH_TIMEOUT_MS = 200
+BATCH_TIMEOUT_MS = 500
 
 
 def kill_once(home: Path, seconds: float) -> tuple[dict[str, float], float]:
@@ -66,7 +66,7 @@ def kill_often(home: Path, times: int, seed: int = 0) -> None:
     chance = random.Random(seed)
     everything: set[str] = set()
     for _ in range(times):
-        accepted, killed = kill_once(home, chance.uniform(0.0, 0.5))
+        accepted, killed = kill_once(home, chance.uniform(0.0, 1.2))
         requests, damage = read_home(home)
         old = {
             request

@@ -1,7 +1,7 @@
 """Takes events from the buffer, numbers them and hands them to the lanes.
 
-Strategy: the worker sleeps until the first event, then waits until a batch is full or half of
-``batch_timeout`` has passed; the other half is left to the writers, because the promise is about
+Strategy: the worker sleeps until the first event, then waits until a batch is full or a quarter of
+``batch_timeout`` has passed; the rest is left to the writers, because the promise is about
 the disk and not about the moment at which writing begins. It works in steps of one batch, so that
 it never holds the interpreter for long. Losses become gap events here, with numbers of their own.
 
@@ -81,7 +81,7 @@ class Worker:
         self._ledgers = ledgers
         self._recorder = recorder
         self._size = batch_size
-        self._patience_s = batch_timeout_s / 2
+        self._patience_s = batch_timeout_s / 4
         self._processors = tuple(processors)
         self._looking_back = looking_back
         self._on_idle = on_idle
