@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import resource
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -219,12 +217,6 @@ def test_a_full_disk(home):
         assert sum(1 for _ in transcript) > 0
         assert transcript.damage == []
     assert "free some space" in done.stderr or "too large" in done.stderr
-
-
-def test_the_limit_is_put_back():
-    """The limit on the size of files is the child's alone."""
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    assert signal.getsignal(signal.SIGXFSZ) in {signal.SIG_IGN, signal.SIG_DFL}
 
 
 def test_two_processes_on_one_session(home):

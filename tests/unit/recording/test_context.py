@@ -1,7 +1,6 @@
 """Who is speaking."""
 
 import asyncio
-import contextlib
 import threading
 
 from steno.recording.context import Scope, current_scope, enter_scope, leave_scope
@@ -80,6 +79,6 @@ def test_leaving_out_of_order():
     leave_scope(first, before_first)
     assert current_scope() is second
     leave_scope(second, before_second)
-    with contextlib.suppress(AssertionError):
-        assert current_scope() is None
-    leave_scope(first, None)
+    assert current_scope() is first, "the second gives the word back to whom it took it from"
+    leave_scope(first, before_first)
+    assert current_scope() is None
