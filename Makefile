@@ -2,17 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint bench soak clean
+.PHONY: help demo test clients lint bench soak clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-demo: .venv/.installed ## Record real concurrent sessions and look at them
+demo: .venv/.demo ## Record a program with its model calls, then look at them
 	$(BIN)/python examples/demo.py
 
 test: .venv/.test ## Run all tests but the long ones
 	scripts/install-test-tools
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak and not clients"
+
+clients: .venv/.test ## Drive the real Codex CLI and Claude Code through the proxy
+	scripts/install-clients
+	$(BIN)/python -m pytest -m clients tests/clients
 
 lint: .venv/.lint .venv/.test ## Check style, types and import contracts
 	$(BIN)/ruff check .
@@ -23,7 +27,8 @@ lint: .venv/.lint .venv/.test ## Check style, types and import contracts
 bench: .venv/.bench ## Measure against the bars; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-soak: .venv/.test ## Run the long tests: 500 kills
+soak: .venv/.test ## Run the long tests: 500 kills, a real model server
+	scripts/install-transformers
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
 clean: ## Remove what the other targets made
@@ -37,7 +42,11 @@ clean: ## Remove what the other targets made
 	@touch $@
 
 .venv/.installed: .venv/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[proxy,prices]'
+	@touch $@
+
+.venv/.demo: .venv/.installed requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/demo.txt
 	@touch $@
 
 .venv/.test: .venv/.installed requirements/test.txt

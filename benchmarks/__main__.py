@@ -9,7 +9,10 @@ from pathlib import Path
 
 from benchmarks.measuring import Result
 
-NAMES = ("call", "throughput", "loop", "memory", "startup")
+NAMES = (
+    "call", "throughput", "loop", "memory", "startup",
+    "proxy_latency", "proxy_throughput", "proxy_memory", "proxy_linear",
+)  # fmt: skip
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 _INTRODUCTION = """# Benchmarks

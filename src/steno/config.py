@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from steno.config_file import Found, read_settings
+from steno.config_file import Found, fits, read_settings
 from steno.errors import ConfigError
 
-Kind = Literal["bool", "int", "path", "choice"]
+Kind = Literal["bool", "int", "path", "choice", "text", "secret"]
 
 
 class Key(Struct, frozen=True):
@@ -34,6 +34,7 @@ class Key(Struct, frozen=True):
         low: The smallest number that is allowed.
         high: The greatest number that is allowed.
         choices: The words that are allowed.
+        example: What a text looks like.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Key(Struct, frozen=True):
     low: int = 0
     high: int = 0
     choices: tuple[str, ...] = ()
+    example: str = ""
 
     @property
     def allowed(self) -> str:
@@ -52,7 +54,9 @@ class Key(Struct, frozen=True):
             return "true or false"
         if self.kind == "int":
             return f"a whole number from {self.low} to {self.high}"
-        return ", ".join(self.choices) if self.kind == "choice" else "a path"
+        if self.kind == "choice":
+            return ", ".join(self.choices)
+        return self.example or {"path": "a path"}.get(self.kind, "a text")
 
 
 _ROOT = "session_recording"
@@ -63,6 +67,11 @@ def _key(name: str, kind: Kind, default: Any, meaning: str, **limits: Any) -> Ke
     if name == "enabled":
         variable = "STENO_SESSION_RECORDING_ENABLED"
     return Key(f"{_ROOT}.{name}", kind, default, variable, meaning, **limits)
+
+
+def _proxy(name: str, kind: Kind, default: Any, meaning: str, **limits: Any) -> Key:
+    variable = "" if "*" in name else "STENO_PROXY_" + name.upper()
+    return Key(f"proxy.{name}", kind, default, variable, meaning, **limits)
 
 
 KEYS = (
@@ -103,11 +112,43 @@ KEYS = (
         "worker.max_event_bytes", "int", 16 * 1024 * 1024, low=1024, high=1 << 30,
         meaning="bytes of a line beyond which an event's texts are cut, with size and digest",
     ),
+    _proxy(
+        "listeners.*.address", "text", None, example="127.0.0.1:8788",
+        meaning="where the proxy listens",
+    ),
+    _proxy(
+        "listeners.*.upstream", "text", None, example="openai",
+        meaning="the upstream to which everything goes; without it, the path names the upstream",
+    ),
+    _proxy(
+        "upstreams.*.url", "text", None, example="https://llm.example.com",
+        meaning="where an upstream is; paths of requests are appended",
+    ),
+    _proxy(
+        "upstreams.*.provider", "text", None, example="openai",
+        meaning="the provider that events name; the upstream's own name without it",
+    ),
+    _proxy("token", "secret", None, "what clients must send to a listener off loopback"),
+    _proxy(
+        "upstream_timeout_s", "int", 600, low=1, high=86_400,
+        meaning="seconds without a byte from the upstream after which a request is given up",
+    ),
+    _proxy(
+        "grace_s", "int", 30, low=0, high=3600,
+        meaning="seconds for which a shutdown waits for open streams",
+    ),
+    _proxy("record_other", "bool", False, "record also requests of which no protocol is known"),
+    _proxy("send_end_user_id", "bool", False, "set `user` and metadata.user_id for OpenRouter"),
+    _proxy("send_session_id", "bool", False, "set metadata.session_id for OpenRouter"),
+    _proxy("send_chat_id", "bool", False, "set metadata.chat_id for OpenRouter"),
+    _proxy("send_message_id", "bool", False, "set metadata.message_id for OpenRouter"),
 )  # fmt: skip
 """Every key, in the order in which it is shown."""
 
 _BY_NAME = {key.name: key for key in KEYS}
-_FAMILIES = ("STENO_SESSION_RECORDING_", "STENO_JSONL_", "STENO_SQLITE_", "STENO_WORKER_")
+_FAMILIES = (
+    "STENO_SESSION_RECORDING_", "STENO_JSONL_", "STENO_SQLITE_", "STENO_WORKER_", "STENO_PROXY_",
+)  # fmt: skip
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
@@ -139,6 +180,35 @@ class WorkerConfig(Struct, frozen=True):
     max_event_bytes: int
 
 
+class ListenerConfig(Struct, frozen=True):
+    """Where the proxy listens, and for whom; see `KEYS`."""
+
+    address: str = ""
+    upstream: str | None = None
+
+
+class UpstreamConfig(Struct, frozen=True):
+    """A provider's place; see `KEYS`."""
+
+    url: str = ""
+    provider: str | None = None
+
+
+class ProxyConfig(Struct, frozen=True):
+    """Settings of the proxy; listeners and upstreams by their names."""
+
+    listeners: Mapping[str, ListenerConfig]
+    upstreams: Mapping[str, UpstreamConfig]
+    token: str | None
+    upstream_timeout_s: int
+    grace_s: int
+    record_other: bool
+    send_end_user_id: bool
+    send_session_id: bool
+    send_chat_id: bool
+    send_message_id: bool
+
+
 class Config(Struct, frozen=True):
     """All settings in force.
 
@@ -148,6 +218,7 @@ class Config(Struct, frozen=True):
         jsonl: Settings of the transcripts.
         sqlite: Settings of the index.
         worker: Settings of the worker.
+        proxy: Settings of the proxy.
         sources: Where the value of each key comes from, by its dotted name.
     """
 
@@ -156,6 +227,7 @@ class Config(Struct, frozen=True):
     jsonl: JsonlConfig
     sqlite: SqliteConfig
     worker: WorkerConfig
+    proxy: ProxyConfig
     sources: Mapping[str, str]
 
 
@@ -196,14 +268,15 @@ def load_config(
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key in KEYS:
-        values[key.name] = folder / key.default if key.kind == "path" else key.default
-        sources[key.name] = "default"
+        if "*" not in key.name:
+            values[key.name] = folder / key.default if key.kind == "path" else key.default
+            sources[key.name] = "default"
     file = folder / "steno.yaml" if path is None else Path(path).expanduser()
     if path is not None or file.exists():
-        for found in read_settings(file, _ROOT, tuple(_BY_NAME)):
-            key = _BY_NAME[found.key]
-            values[key.name] = _from_file(key, found, file.absolute().parent)
-            sources[key.name] = found.place
+        for found in read_settings(file, tuple(_BY_NAME)):
+            key = _find(found.key)
+            values[found.key] = _from_file(key, found, file.absolute().parent)
+            sources[found.key] = found.place
     for key, text in _variables(environ):
         values[key.name] = _from_text(key, text)
         sources[key.name] = f"environment {key.variable}"
@@ -216,10 +289,24 @@ def load_config(
     return _build(folder, values, sources)
 
 
+def _find(name: str) -> Key:
+    key = _BY_NAME.get(name)
+    return key or next(each for each in KEYS if fits(name, each.name))
+
+
 def _build(home: Path, values: Mapping[str, Any], sources: Mapping[str, str]) -> Config:
-    def section(name: str) -> dict[str, Any]:
-        start = f"{_ROOT}.{name}."
+    def section(name: str, root: str = f"{_ROOT}.") -> dict[str, Any]:
+        start = f"{root}{name}."
         return {key.removeprefix(start): values[key] for key in values if key.startswith(start)}
+
+    def named(name: str, kind: type[Any]) -> dict[str, Any]:
+        found: dict[str, dict[str, Any]] = {}
+        for key, value in section(name, "proxy.").items():
+            each, _, field = key.partition(".")
+            found.setdefault(each, {})[field] = value
+        return {each: kind(**fields) for each, fields in found.items()}
+
+    proxy = {key: value for key, value in section("proxy", "").items() if "." not in key}
 
     return Config(
         home,
@@ -227,6 +314,11 @@ def _build(home: Path, values: Mapping[str, Any], sources: Mapping[str, str]) ->
         JsonlConfig(**section("jsonl")),
         SqliteConfig(**section("sqlite")),
         WorkerConfig(**section("worker")),
+        ProxyConfig(
+            listeners=named("listeners", ListenerConfig),
+            upstreams=named("upstreams", UpstreamConfig),
+            **proxy,
+        ),
         dict(sources),
     )
 
@@ -235,12 +327,19 @@ def describe(config: Config) -> list[Setting]:
     """List every setting in force and where its value comes from."""
     settings = []
     for key in KEYS:
-        value: Any = config
-        for part in key.name.split(".")[1:]:
-            value = getattr(value, part)
-        source = config.sources.get(key.name, "default")
-        settings.append(Setting(key.name, value, source, key.meaning, key.variable))
+        for name in _named(key.name, config.sources):
+            value: Any = config
+            for part in name.removeprefix(f"{_ROOT}.").split("."):
+                value = value[part] if isinstance(value, dict) else getattr(value, part)
+            if key.kind == "secret" and value is not None:
+                value = "(set)"
+            source = config.sources.get(name, "default")
+            settings.append(Setting(name, value, source, key.meaning, key.variable))
     return settings
+
+
+def _named(pattern: str, sources: Mapping[str, str]) -> list[str]:
+    return [name for name in sources if fits(name, pattern)] if "*" in pattern else [pattern]
 
 
 def suggest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -252,7 +351,7 @@ def suggest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
 
 
 def _variables(environ: Mapping[str, str]) -> list[tuple[Key, str]]:
-    by_variable = {key.variable: key for key in KEYS}
+    by_variable = {key.variable: key for key in KEYS if key.variable}
     found = []
     for name in sorted(environ):
         key = by_variable.get(name)
@@ -291,10 +390,13 @@ def _check(key: Key, value: Any, place: str, folder: Path) -> Any:
         return value
     if key.kind == "choice" and isinstance(value, str) and value in key.choices:
         return value
+    if key.kind in {"text", "secret"} and isinstance(value, str) and value.strip():
+        return value.strip()
     fit = isinstance(value, (str, Path)) and str(value).strip() and "\x00" not in str(value)
     if key.kind == "path" and fit:
         try:
             return Path(os.path.abspath(folder / Path(value).expanduser()))
         except RuntimeError as error:  # ~somebody who does not exist
             raise ConfigError(f"{key.name} is {str(value)!r} ({place}): {error}") from None
-    raise ConfigError(f"{key.name} is {value!r} ({place})", hint=f"allowed: {key.allowed}")
+    shown = "not a text" if key.kind == "secret" else repr(value)
+    raise ConfigError(f"{key.name} is {shown} ({place})", hint=f"allowed: {key.allowed}")

@@ -38,13 +38,12 @@ class Found(Struct, frozen=True):
     place: str
 
 
-def read_settings(path: Path, root: str, known: tuple[str, ...]) -> list[Found]:
+def read_settings(path: Path, known: tuple[str, ...]) -> list[Found]:
     """Read the settings of a file.
 
     Args:
         path: The file.
-        root: The section under which all keys stand.
-        known: The dotted names of all keys, the root included.
+        known: The dotted names of all keys; a part that is ``*`` stands for any name.
 
     Raises:
         ConfigError: The file can't be read, is no YAML, or holds what is not known.
@@ -52,7 +51,7 @@ def read_settings(path: Path, root: str, known: tuple[str, ...]) -> list[Found]:
     node = _compose(path)
     if node is None:
         return []
-    return list(_walk(node, "", path, (root, *known)))
+    return list(_walk(node, "", path, known))
 
 
 def _compose(path: Path) -> yaml.Node | None:
@@ -117,19 +116,37 @@ def _walk(node: yaml.Node, prefix: str, path: Path, known: tuple[str, ...]) -> I
         if name in seen:
             raise ConfigError(f"{name} is given twice ({line})", hint="keep one of them")
         seen.add(name)
-        if name in known and not any(other.startswith(f"{name}.") for other in known):
+        if any(fits(name, other) for other in known):
             value_line = f"{path.name}:{value_node.start_mark.line + 1}"
             yield Found(name, _value(value_node), value_line)
-        elif any(other.startswith(f"{name}.") for other in known):
+        elif any(_is_above(name, other) for other in known):
             yield from _walk(value_node, name, path, known)
         else:
             raise _unknown(name, prefix, line, known)
 
 
+def fits(name: str, pattern: str) -> bool:
+    """Tell whether a dotted name is meant by one in which ``*`` stands for any part."""
+    parts, others = name.split("."), pattern.split(".")
+    return len(parts) == len(others) and _agree(parts, others)
+
+
+def _is_above(name: str, pattern: str) -> bool:
+    parts, others = name.split("."), pattern.split(".")
+    return len(parts) < len(others) and _agree(parts, others)
+
+
+def _agree(parts: list[str], others: list[str]) -> bool:
+    return all(
+        part == other or (other == "*" and part) for part, other in zip(parts, others, strict=False)
+    )
+
+
 def _unknown(name: str, prefix: str, line: str, known: tuple[str, ...]) -> ConfigError:
     start = f"{prefix}." if prefix else ""
+    depth = start.count(".")
     allowed = sorted(
-        {other.removeprefix(start).split(".")[0] for other in known if other.startswith(start)}
+        {other.split(".")[depth] for other in known if not prefix or _is_above(prefix, other)}
     )
     last = name.removeprefix(start)
     close = difflib.get_close_matches(last, allowed, n=1, cutoff=0.5)

@@ -43,6 +43,7 @@ def from_config(
     *,
     home: str | os.PathLike[str] | None = None,
     processors: Sequence[Processor] = (),
+    left_open: frozenset[str] = frozenset(),
 ) -> Recorder:
     """Open a recorder as a configuration says.
 
@@ -51,6 +52,7 @@ def from_config(
             not given.
         home: The folder from which defaults are derived.
         processors: Steps that may change or drop events before they are written.
+        left_open: Ids of interrupted requests that the caller closes itself.
 
     Returns:
         A recorder. With ``enabled: false`` or no writer it is off, and costs nothing.
@@ -71,6 +73,7 @@ def from_config(
         block_timeout_ms=worker.block_timeout_ms,
         processors=processors,
         dead_letters=find_home(chosen.home).dead_letters,
+        left_open=left_open,
     )
     return Recorder(_writers(chosen), settings)
 

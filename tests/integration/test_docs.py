@@ -48,6 +48,8 @@ def test_shell_examples(text, tmp_path):
             with session.request(model="m") as request:
                 request.tool_call("search")
     for line in text.splitlines():
+        if line.startswith("steno proxy"):
+            line = f"timeout --preserve-status -s INT 3 {line}"  # as a person ends it, by Ctrl-C
         done = subprocess.run(
             ["/bin/bash", "-o", "pipefail", "-c", line], env=environment(tmp_path),
             capture_output=True, text=True, check=False, timeout=60,
@@ -91,6 +93,9 @@ def test_every_setting_is_documented():
     page = (ROOT / "docs" / "configuration.md").read_text()
 
     for key in KEYS:
+        if "*" in key.name or key.default is None:
+            assert f"`{key.name}`" in page
+            continue
         default = str(key.default).lower() if isinstance(key.default, bool) else str(key.default)
         row = next(line for line in page.splitlines() if f"`{key.variable}`" in line)
         assert f"`{key.name.removeprefix('session_recording.')}`" in row
@@ -111,15 +116,3 @@ def test_links_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_demo_runs():
-    """`make demo` records, and shows what it recorded."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "demo.py")],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-
-    assert "0 dropped, 0 failed" in done.stdout
-    assert "failed: ConnectionResetError: the provider hung up" in done.stdout
-    assert "words-1-thinking" in done.stdout

@@ -179,8 +179,68 @@ def test_describe_lists_every_key(load):
     """Every key is shown, with its value and source."""
     shown = describe(load())
 
-    assert [setting.key for setting in shown] == [key.name for key in KEYS]
+    assert [setting.key for setting in shown] == [key.name for key in KEYS if "*" not in key.name]
     assert all(setting.meaning for setting in shown)
+
+
+PROXY = """
+proxy:
+  listeners:
+    main: {address: "127.0.0.1:8788"}
+    claude: {address: "127.0.0.1:8789", upstream: anthropic}
+  upstreams:
+    local: {url: "http://127.0.0.1:8000", provider: openai}
+  token: very-secret
+  send_chat_id: true
+"""
+
+
+def test_listeners_and_upstreams(tmp_path):
+    """Listeners and upstreams have names of the user's choice, and known keys below them."""
+    (tmp_path / "steno.yaml").write_text(PROXY)
+
+    proxy = load_config(home=tmp_path, environ={}).proxy
+
+    assert proxy.listeners["main"].address == "127.0.0.1:8788"
+    assert proxy.listeners["main"].upstream is None
+    assert proxy.listeners["claude"].upstream == "anthropic"
+    assert proxy.upstreams["local"].provider == "openai"
+    assert proxy.send_chat_id
+    assert not proxy.send_session_id
+
+
+def test_unknown_key_of_a_listener(tmp_path):
+    """A wrong key below a name of the user's choice is an error with a suggestion."""
+    (tmp_path / "steno.yaml").write_text("proxy:\n  listeners:\n    main: {adress: x}\n")
+
+    with pytest.raises(ConfigError, match="adress") as caught:
+        load_config(home=tmp_path, environ={})
+
+    assert "did you mean 'address'" in caught.value.hint
+
+
+def test_token_is_not_shown(tmp_path):
+    """The token is in force and never printed."""
+    (tmp_path / "steno.yaml").write_text(PROXY)
+    config = load_config(home=tmp_path, environ={})
+
+    shown = {setting.key: setting.value for setting in describe(config)}
+
+    assert config.proxy.token == "very-secret"
+    assert shown["proxy.token"] == "(set)"
+    assert shown["proxy.listeners.claude.upstream"] == "anthropic"
+
+
+def test_token_from_the_environment(tmp_path):
+    """The token can come from the environment; a value of a wrong kind is not repeated."""
+    config = load_config(home=tmp_path, environ={"STENO_PROXY_TOKEN": "t1"})
+    (tmp_path / "steno.yaml").write_text("proxy:\n  token: 12345678\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(home=tmp_path, environ={})
+
+    assert config.proxy.token == "t1"
+    assert "12345678" not in str(caught.value)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

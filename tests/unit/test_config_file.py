@@ -12,7 +12,7 @@ def read(tmp_path, text):
     """Read settings from text."""
     path = tmp_path / "steno.yaml"
     path.write_text(text)
-    return [(found.key, found.value, found.place) for found in read_settings(path, "root", KNOWN)]
+    return [(found.key, found.value, found.place) for found in read_settings(path, KNOWN)]
 
 
 def test_values_and_lines(tmp_path):

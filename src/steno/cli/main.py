@@ -15,12 +15,16 @@ from steno.errors import StenoError
 from steno.version import VERSION
 
 _COMMANDS = {
+    "record": "Run a program with its model calls recorded.",
+    "proxy": "Record all that passes a proxy, for long.",
+    "env": "Start a proxy and set the shell's variables.",
     "ls": "List sessions, the newest first.",
     "show": "Show one session as a conversation.",
     "tail": "Show the last events, and follow new ones.",
     "sql": "Ask the index with SQL.",
     "stats": "Sum up requests and tokens.",
     "reindex": "Make the index anew from the transcripts.",
+    "export": "Write a transcript, or its requests, whole.",
     "config": "Show the settings in force.",
 }
 """The commands and what they do; each lives in the module of its name."""
@@ -66,6 +70,7 @@ def group(ctx: click.Context, debug: bool) -> None:
 
     \b
     Examples:
+      steno record -- python app.py  record what a program says to a model
       steno ls                       what was recorded
       steno show latest              the last session as a conversation
       steno tail -f                  follow what is being recorded

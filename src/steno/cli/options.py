@@ -34,6 +34,14 @@ def json_option(command: _F) -> _F:
     )
 
 
+def proxy_options(command: _F) -> _F:
+    """Add ``--upstream``."""
+    return click.option(
+        "--upstream", "upstreams", multiple=True, metavar="NAME=URL",
+        help="Where a provider is, as openai=http://127.0.0.1:8000; may be given several times.",
+    )(command)  # fmt: skip
+
+
 def read_config(home: str | None, config_path: str | None) -> Config:
     """Read the configuration that the options name.
 

@@ -73,7 +73,11 @@ def print_damage(damage: Damage) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Iterable[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    right: Iterable[str] = (),
+    err: bool = False,
 ) -> None:
     """Print a table; wide cells are cut to the terminal, and only there.
 
@@ -81,10 +85,11 @@ def print_table(
         columns: The heads.
         rows: The cells.
         right: Columns that are aligned to the right.
+        err: Print on stderr.
     """
     columns = [clean(name) for name in columns]
-    if sys.stdout.isatty():
-        _print_rich(columns, rows, set(right))
+    if (sys.stderr if err else sys.stdout).isatty():
+        _print_rich(columns, rows, set(right), err=err)
         return
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
@@ -94,16 +99,18 @@ def print_table(
             cell.rjust(width) if name in aligned else cell.ljust(width)
             for name, cell, width in zip(columns, row, widths, strict=True)
         ]
-        click.echo("  ".join(parts).rstrip())
+        click.echo("  ".join(parts).rstrip(), err=err)
 
 
-def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[Any]], right: set[str]) -> None:
+def _print_rich(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], right: set[str], *, err: bool
+) -> None:
     # 30 ms of import that only a person at a terminal waits for
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = Console(stderr=err)
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = _fit(columns, cells, console.width)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from steno.cli.options import json_option, place_options, places
+from steno.cli.options import json_option, place_options, places, read_config
 from steno.cli.output import clean, fields, milliseconds, print_damage, print_line
 from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
@@ -26,7 +27,9 @@ from steno.events.model import (
     StreamStarted,
     ToolCallRecorded,
 )
+from steno.events.references import Expander, is_reference
 from steno.storage.lease import is_alive
+from steno.transcripts.bodies import expand_event, read_request
 from steno.transcripts.finding import resolve_session
 from steno.transcripts.reader import read_transcript
 
@@ -41,8 +44,14 @@ if TYPE_CHECKING:
 @place_options
 @json_option
 @click.option("--request", "request_id", help="Events of one request alone.")
+@click.option("--raw", metavar="REQUEST", help="The body of a request, byte for byte.")
 def command(
-    session: str, home: str | None, config_path: str | None, as_json: bool, request_id: str | None
+    session: str,
+    home: str | None,
+    config_path: str | None,
+    as_json: bool,
+    request_id: str | None,
+    raw: str | None,
 ) -> None:
     """Show one session as a conversation.
 
@@ -53,14 +62,20 @@ def command(
       steno show latest
       steno show 2k7p213k --request req-5w418nxyd43a5snvkmfb
       steno show latest --json | jq -r .type
+      steno show latest --raw req-5w418nxyd43a5snvkmfb > request.json
     """
     sessions, _ = places(home, config_path)
-    transcript = read_transcript(resolve_session(sessions, session), lossless=False)
+    path = resolve_session(sessions, session)
+    if raw is not None:
+        sys.stdout.buffer.write(read_request(path, raw, read_config(home, config_path).home))
+        return
+    transcript = read_transcript(path, lossless=False)
     conversation = _Conversation()
     found = request_id is None
     for entry in transcript:
         event = entry.event
         if isinstance(event, Event):
+            conversation.learn(event)
             if request_id not in {None, event.request_id}:
                 continue
             found = True
@@ -111,8 +126,13 @@ class _Conversation:
     """Shows events in their order, and says where another request takes the word."""
 
     def __init__(self) -> None:
+        self._expander = Expander()
         self._speaks = ""
         self._open: dict[str, str] = {}
+
+    def learn(self, event: Event) -> None:
+        """Take note of an event, which later ones may refer to."""
+        self._expander.learn(event)
 
     def show(self, event: Event) -> None:
         """Show the next event."""
@@ -126,7 +146,11 @@ class _Conversation:
             name = clean(event.request_id)
             click.echo(f"\n... {name}, continued" if name else "\n... the session")
         self._speaks = event.request_id
-        _print_event(event)
+        if isinstance(event, RequestRecorded):
+            # What the transcript held already was shown before.
+            _print_request(event, expand_event(_new_part(event), self._expander))
+            return
+        _print_event(expand_event(event, self._expander))
 
     def end(self, lives: Callable[[str], bool]) -> None:
         """Tell which requests have not ended."""
@@ -135,13 +159,56 @@ class _Conversation:
             click.echo(f"\n... {clean(request_id)} {state}")
 
 
+def _new_part(event: RequestRecorded) -> RequestRecorded:
+    """Leave away the messages that an earlier request sent."""
+    body = event.request_json
+    if not isinstance(body, dict):
+        return event
+    # Nor is what the model said, and what tools returned: both have events of their own.
+    if isinstance(body.get("messages"), list) and any(map(is_reference, body["messages"])):
+        body = {**body, "messages": [item for item in body["messages"] if not _is_told(item)]}
+    new = {
+        key: [item for item in value if not is_reference(item)]
+        if key in {"messages", "input"} and isinstance(value, list)
+        else value
+        for key, value in body.items()
+        if not is_reference(value)
+    }
+    return msgspec.structs.replace(event, request_json=new)
+
+
+def _is_told(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") in {"assistant", "tool"}
+
+
+def _print_request(event: RequestRecorded, new: Event) -> None:
+    body = new.request_json if isinstance(new, RequestRecorded) else None
+    before = _count_known(event.request_json)
+    known = f", {before} of {event.message_count} messages as before" if before else ""
+    told = isinstance(body, dict) and body.get("messages") == []
+    _say(f"request{known}", event.request_text or ("" if told else _tell(body)))
+
+
+def _count_known(body: Any) -> int:
+    """Count the messages of a request that stand for earlier ones."""
+    items = [item for key in ("messages", "input") for item in _items(body, key)]
+    return sum(
+        item.get("steno.count", 1)
+        for item in items
+        if isinstance(item, dict) and is_reference(item)
+    )
+
+
+def _items(body: Any, key: str) -> list[Any]:
+    value = body.get(key) if isinstance(body, dict) else None
+    return value if isinstance(value, list) else []
+
+
 def _print_event(event: Event) -> None:
     if isinstance(event, Started):
         stamp = format_timestamp(event.timestamp)[11:23]
         provider = f" at {clean(event.provider)}" if event.provider else ""
         click.echo(f"\n{stamp} {clean(event.model_requested)}{provider}  {clean(event.request_id)}")
-    elif isinstance(event, RequestRecorded):
-        _say("request", event.request_text or _tell(event.request_json))
     elif isinstance(event, StreamStarted):
         _say(f"first token after {milliseconds(event.time_to_first_token_ms)}", "")
     elif isinstance(event, ToolCallRecorded):
@@ -153,7 +220,10 @@ def _print_event(event: Event) -> None:
     elif isinstance(event, ResponseRecorded):
         part = ", partial" if event.partial else ""
         model = clean(event.model_used) or "reply"
-        _say(f"{model}{part}: {_tokens(event)}", event.response_text or _tell(event.response_json))
+        _say(
+            f"{model}{part}: {_tokens(event)}",
+            event.response_text or ("" if event.tool_calls else _tell(event.response_json)),
+        )
     elif isinstance(event, Completed):
         end = "ok" if event.success else f"failed: {clean(event.error)}"
         reason = f" ({clean(event.finish_reason)})" if event.finish_reason else ""

@@ -21,6 +21,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from steno.events.parts import (
     Alteration,
+    Body,
     CostEstimate,
     Payload,
     SessionMetadata,
@@ -72,7 +73,12 @@ class StreamStarted(Event, tag="stream_started", frozen=True, kw_only=True):
 
 
 class RequestRecorded(Event, tag="request_recorded", frozen=True, kw_only=True):
-    """What was said to the model; sizes in bytes, times in milliseconds."""
+    """What was said to the model; sizes in bytes, times in milliseconds.
+
+    In what the proxy records, ``request_text`` is what the user said that the transcript did not
+    hold yet, and ``request_json`` has references in the place of what it held (see
+    `steno.events.references`); ``request_body`` tells how the bytes are given back.
+    """
 
     estimated_tokens: int = field(default_factory=int)
     pre_processing_ms: float = field(default_factory=float)
@@ -81,6 +87,7 @@ class RequestRecorded(Event, tag="request_recorded", frozen=True, kw_only=True):
     has_system_prompt: bool = field(default_factory=bool)
     has_tools: bool = field(default_factory=bool)
     tool_count: int = field(default_factory=int)
+    request_body: Body | None = None
     request_text: str = field(default_factory=str)
     request_json: Payload = None
 
@@ -102,6 +109,9 @@ class ResponseRecorded(Event, tag="response_recorded", frozen=True, kw_only=True
     streaming_duration_ms: int | None = None
     finish_reason: str | None = None
     partial: bool | None = None
+    http_status: int | None = None
+    response_id: str | None = None
+    response_body: Body | None = None
     response_text: str = field(default_factory=str)
     response_json: Payload = None
 

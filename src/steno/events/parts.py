@@ -62,6 +62,8 @@ class SessionMetadata(Part, frozen=True, kw_only=True, omit_defaults=True):
         api_version: The provider's API version that the client asked for.
         request_headers: Headers without secrets.
         session_tags: Free tags.
+        chat_id: The chat for which the request was made.
+        message_id: The message that it answers.
     """
 
     client_ip: str | None = None
@@ -69,6 +71,8 @@ class SessionMetadata(Part, frozen=True, kw_only=True, omit_defaults=True):
     api_version: str | None = None
     request_headers: Mapping[str, str] = field(default_factory=dict)
     session_tags: tuple[str, ...] = ()
+    chat_id: str | None = None
+    message_id: str | None = None
 
 
 class ToolCallStats(Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,6 +150,28 @@ class CostEstimate(Part, frozen=True, kw_only=True, omit_defaults=True):
     total_cost_usd: float = field(default_factory=float)
     cost_per_1k_tokens: float = field(default_factory=float)
     price_table: str | None = None
+
+
+class Body(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """How a body that went over the wire is given back byte for byte.
+
+    Attributes:
+        encoding: ``json``: the event's JSON, references followed, written in `style`; ``text`` or
+            ``base64``: the event's JSON is a string that holds the body; ``file``: it lies in
+            `path`.
+        style: How the JSON was written; see `steno.events.references`.
+        after: White space that stood behind the JSON.
+        sha256: Hexadecimal digest of the body, after its content encoding was undone.
+        content_encoding: How it was compressed on the wire.
+        path: The file, relative to the home.
+    """
+
+    encoding: str
+    style: str | None = None
+    after: str | None = None
+    sha256: str | None = None
+    content_encoding: str | None = None
+    path: str | None = None
 
 
 class Alteration(Part, frozen=True, kw_only=True, omit_defaults=True):

@@ -45,6 +45,7 @@ class Settings:
         block_timeout_ms: int = 1000,
         processors: Sequence[Processor] = (),
         dead_letters: Path | None = None,
+        left_open: frozenset[str] = frozenset(),
     ) -> None:
         """Keep the settings; `RecorderBuilder` has checked them."""
         self.batch_size = batch_size
@@ -54,6 +55,7 @@ class Settings:
         self.block_timeout_ms = block_timeout_ms
         self.processors = tuple(processors)
         self.dead_letters = dead_letters
+        self.left_open = left_open
 
 
 class Engine:
@@ -101,7 +103,9 @@ class Engine:
             for at, writer in enumerate(ordered)
         ]
         self.look_back = (
-            LookBack(self.truth.directory, self._take_over) if self.truth is not None else None
+            LookBack(self.truth.directory, self._take_over, settings.left_open)
+            if self.truth is not None
+            else None
         )
         self.worker = Worker(
             self.buffer,

@@ -47,16 +47,20 @@ class LookBack:
         done: Everything was read.
     """
 
-    def __init__(self, sessions: Path, take_over: TakeOver) -> None:
+    def __init__(
+        self, sessions: Path, take_over: TakeOver, left_open: frozenset[str] = frozenset()
+    ) -> None:
         """Prepare to look; nothing is read yet.
 
         Args:
             sessions: The folder of transcripts.
             take_over: Called once with all transcripts that dead recorders have touched.
+            left_open: Ids of requests that somebody else closes, who knows more of them.
         """
         self.done = False
         self._sessions = sessions
         self._take_over = take_over
+        self._left_open = left_open
         self._dead: list[DeadLease] = []
         self._failed = False
 
@@ -73,7 +77,7 @@ class LookBack:
         self._take_over(paths)
         for path in paths:
             try:
-                yield from _close_one(self._sessions / path, recorders)
+                yield from _close_one(self._sessions / path, recorders, self._left_open)
             except OSError as error:
                 self._failed = True
                 notices.say("interrupted", f"ERROR cannot look for interrupted requests: {error}")
@@ -85,7 +89,9 @@ class LookBack:
             self._dead.pop().close(settled=settled and self.done and not self._failed)
 
 
-def _close_one(path: Path, recorders: frozenset[str]) -> Iterator[Sequence[Event]]:
+def _close_one(
+    path: Path, recorders: frozenset[str], left_open: frozenset[str]
+) -> Iterator[Sequence[Event]]:
     open_requests: dict[tuple[str, str], Started] = {}
     replies: dict[tuple[str, str], ResponseRecorded] = {}
     try:
@@ -111,7 +117,11 @@ def _close_one(path: Path, recorders: frozenset[str]) -> Iterator[Sequence[Event
                     replies[key] = event
     except FileNotFoundError:
         return  # noted in the lease, but the process died before it began the file
-    yield [_interrupted(started, replies.get(key)) for key, started in open_requests.items()]
+    yield [
+        _interrupted(started, replies.get(key))
+        for key, started in open_requests.items()
+        if started.request_id not in left_open
+    ]
 
 
 def _interrupted(started: Started, reply: ResponseRecorded | None) -> Completed:

@@ -13,9 +13,10 @@ import atexit
 import os
 import sys
 import threading
+import time
 import weakref
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from steno import notices
 from steno.events.header import make_header
@@ -40,6 +41,19 @@ CLOSE_TIMEOUT_S = 10.0
 _live: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
+class Source(Protocol):
+    """Somebody who turns what passes into events a little later, on a thread of its own."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Record what has passed before; True when it was done in time."""
+
+    def close(self, timeout_s: float) -> bool:
+        """Record what has passed, and end; may be called twice. True when it was done in time."""
+
+    def after_fork(self) -> None:
+        """Begin clean in a forked child."""
+
+
 class Recorder:
     """Records events; safe for all threads and tasks, and after a fork.
 
@@ -52,6 +66,7 @@ class Recorder:
         self._writers = tuple(writers)
         self._settings = settings or Settings()
         self._lock = threading.Lock()
+        self._sources: tuple[Source, ...] = ()
         self._open_engine()
         _live.add(self)
 
@@ -74,6 +89,8 @@ class Recorder:
     @property
     def recorder_id(self) -> str:
         """The id that stands in every event of this recorder in this process."""
+        if self._forked:
+            self._restart()
         return self._engine.recorder
 
     def record(self, event: Event) -> bool:
@@ -113,6 +130,8 @@ class Recorder:
         parent: str | None = None,
         tags: Sequence[str] = (),
         agent_id: str | None = None,
+        program: str | None = None,
+        began: datetime | None = None,
     ) -> Session:
         """Begin a session, or go on with one.
 
@@ -126,6 +145,8 @@ class Recorder:
             parent: Id of the session that begins this one.
             tags: Free tags.
             agent_id: The agent; read from the key when it is not given.
+            program: The program that is recorded, where it is another one than this.
+            began: When it began, aware; now, when it is not given.
         """
         identity: dict[str, Any] = {
             "session_key": key,
@@ -139,7 +160,9 @@ class Recorder:
         }
         if agent_id is not None:
             identity["agent_id"] = agent_id
-        header = make_header(session_id or new_session_id(), datetime.now(UTC), **identity)
+        if program is not None:
+            identity["program"] = program
+        header = make_header(session_id or new_session_id(), began or datetime.now(UTC), **identity)
         if self._writers and not self._buffer.closed:
             if self._forked:
                 self._restart()
@@ -147,6 +170,15 @@ class Recorder:
             if len(self._buffer.queue) == 1:
                 self._buffer.signal()
         return Session(self.record, header)
+
+    def attach(self, source: Source) -> None:
+        """Have a source flushed and closed with this recorder, and before it."""
+        self._sources += (source,)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources that were attached."""
+        return self._sources
 
     def flush(self, timeout_s: float | None = CLOSE_TIMEOUT_S) -> bool:
         """Write everything that was accepted before, the queue included, and go on.
@@ -159,7 +191,12 @@ class Recorder:
         """
         if not self._writers or self._forked or self._buffer.closed:
             return True
-        return self._engine.flush(timeout_s)
+        begun_s = time.monotonic()
+        patience_s = timeout_s if timeout_s is not None else threading.TIMEOUT_MAX
+        told = [source.flush(_left(begun_s, patience_s)) for source in self._sources]
+        if timeout_s is not None:
+            timeout_s = _left(begun_s, timeout_s)
+        return self._engine.flush(timeout_s) and all(told)
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
         """Flush, then end; may be called twice and from any thread.
@@ -170,11 +207,14 @@ class Recorder:
         Returns:
             True when everything was stored; otherwise stderr says what was not, and where it is.
         """
+        begun_s = time.monotonic()
+        for source in self._sources:
+            source.close(_left(begun_s, timeout_s))
         self._finalizer.detach()
         if not self._writers or self._forked:
             self._buffer.close()
             return True
-        settled = self._engine.close(timeout_s)
+        settled = self._engine.close(_left(begun_s, timeout_s))
         if not settled:
             stats = self.stats()
             notices.say(
@@ -228,6 +268,8 @@ class Recorder:
         if not self._writers or self._buffer.closed:
             return
         self._finalizer.detach()
+        for source in self._sources:
+            source.after_fork()
         self._engine.after_fork()
         self._forked = True
         # The parent's queue is left to the parent; a limit below zero sends the child's first
@@ -244,6 +286,10 @@ class Recorder:
             pools = sys.modules.get("multiprocessing.util")
             if pools is not None:
                 pools.Finalize(self, _flush_engine, args=(self._engine,), exitpriority=100)
+
+
+def _left(begun_s: float, timeout_s: float) -> float:
+    return max(0.0, begun_s + timeout_s - time.monotonic())
 
 
 def _flush_engine(engine: Engine) -> None:

@@ -33,6 +33,16 @@ class Home(Struct, frozen=True):
         return self.path / "steno.yaml"
 
     @property
+    def artefacts(self) -> Path:
+        """What sessions collected, in a folder for each session."""
+        return self.path / "artefacts"
+
+    @property
+    def tapes(self) -> Path:
+        """What has passed of exchanges that are still open, in a folder for each recorder."""
+        return self.path / "tapes"
+
+    @property
     def dead_letters(self) -> Path:
         """Events that a writer could not store, a file for each writer."""
         return self.path / "dead-letters"

@@ -255,7 +255,8 @@ def _sent(
         request[REQUEST["request_size_bytes"]] = event.request_size_bytes
         request[REQUEST["message_count"]] = event.message_count
         request[REQUEST["pre_processing_ms"]] = event.pre_processing_ms
-    if _newer(session, SESSION["sent_rank"], rank):
+    # An agent's later turns say nothing new of the user's; what was asked stays.
+    if event.request_text and _newer(session, SESSION["sent_rank"], rank):
         session[SESSION["request_text"]] = _cut(event.request_text)
 
 

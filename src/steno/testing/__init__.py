@@ -1,4 +1,8 @@
-"""Doubles for tests of programs that record: nothing in the product imports this module."""
+"""Doubles for tests of programs that record: nothing in the product imports this package.
+
+`steno.testing.provider` serves the wire protocols of the providers on loopback; it is loaded only
+when it is asked for.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,121 @@
+"""A proxy with all that belongs to it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from steno import Completed, Gap, RequestRecorded, ResponseRecorded
+from steno.config import load_config
+from steno.errors import ConfigError
+from steno.proxy.guard import Address
+from steno.proxy.running import plan_from
+from steno.proxy.upstreams import Upstreams
+from steno.testing.provider import Script
+from steno.wire.grouping import Identity
+
+CHAT = "/v1/chat/completions"
+PART = 'data: {"id":"1","choices":[{"index":0,"delta":{"content":"half a "}}]}\n\n'
+BODY = {"model": "gpt-5", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+
+
+def plan(home, text="", **more):
+    """Make a plan from a configuration."""
+    home.mkdir(exist_ok=True)
+    (home / "steno.yaml").write_text(text)
+    config = load_config(home=home, environ={})
+    return plan_from(config, Upstreams(config.proxy.upstreams), identity=Identity(), **more)
+
+
+def test_default_plan(home):
+    """Without a word in the configuration there is one listener on loopback, and nothing is sent."""
+    made = plan(home)
+
+    assert [door.address for door in made.doors] == [Address("127.0.0.1", 8788)]
+    assert not made.sent
+    assert (made.upstream_timeout_s, made.grace_s) == (600, 30)
+
+
+def test_addresses_before_the_configuration(home):
+    """Addresses that are given are used instead of the configured ones."""
+    made = plan(
+        home, "proxy: {listeners: {a: {address: '127.0.0.1:1'}}}", addresses=("127.0.0.1:2",)
+    )
+
+    assert [door.address.port for door in made.doors] == [2]
+
+
+def test_unknown_upstream(home):
+    """A listener for an upstream that is not there is an error."""
+    with pytest.raises(ConfigError, match="nobody"):
+        plan(home, "proxy: {listeners: {a: {upstream: nobody}}}")
+
+
+def start_child(home, upstream):
+    """Start a proxy as a process of its own; returns it and its URL."""
+    child = subprocess.Popen(
+        [
+            sys.executable, "-m", "steno", "proxy", "--json", "--listen", "127.0.0.1:0", "--home",
+            str(home), "--upstream", f"openai={upstream}",
+        ],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    return child, json.loads(child.stdout.readline())["url"]
+
+
+def wait_for(condition):
+    """Wait until something is so."""
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_killed_in_mid_stream(served, start_proxy, home):
+    """A proxy that is killed leaves what had arrived on disk; the next start closes the exchange."""
+    served.script(Script(path=CHAT, stream=PART * 3, hold=True))
+    child, url = start_child(home, served.url)
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+    connection.request("POST", "/openai" + CHAT, json.dumps(BODY), {"x-steno-session": "mine"})
+    response = connection.getresponse()
+    response.read(10)
+    wait_for(lambda: any(PART.encode() in path.read_bytes() for path in home.rglob("*.tape")))
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    connection.close()
+    events = start_proxy(served.url).events("mine")
+
+    assert [type(event) for event in events].count(RequestRecorded) == 1
+    assert [event.response_text for event in events if isinstance(event, ResponseRecorded)] == [
+        "half a " * 3
+    ]
+    (end,) = [event for event in events if isinstance(event, Completed)]
+    assert end.error.startswith("interrupted")
+    assert not [event for event in events if isinstance(event, Gap)]
+    assert not list(home.rglob("*.tape"))
+
+
+def test_graceful_end_of_a_process(served, home):
+    """SIGTERM ends the process well, once its streams are finished."""
+    served.script(Script(path=CHAT, chunk_delay_ms=50))
+    child, url = start_child(home, served.url)
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+    connection.request("POST", "/openai" + CHAT, json.dumps(BODY))
+    response = connection.getresponse()
+    child.send_signal(signal.SIGTERM)
+    body = response.read()
+    connection.close()
+
+    assert child.wait(20) == 0
+    child.stdout.close()
+    assert body.endswith(b"data: [DONE]\n\n")
+    assert b'"success":true' in b"".join(path.read_bytes() for path in home.rglob("*.jsonl"))

@@ -1,0 +1,57 @@
+"""What requests cost."""
+
+import pytest
+
+from steno import Tokens
+from steno.testing import FixedClock
+from steno.wire import prices
+
+NOW = FixedClock().now
+FINAL = Tokens(input=1000, output=100, cache_read=500, source="provider_final")
+
+
+def test_known_model():
+    """A known model is priced from the data, cached tokens at their own price."""
+    cost = prices.estimate_cost("openai", "gpt-5", FINAL, NOW)
+    uncached = prices.estimate_cost(
+        "openai", "gpt-5", Tokens(input=1000, output=100, source="provider_final"), NOW
+    )
+
+    assert 0 < cost.total_cost_usd < uncached.total_cost_usd
+    assert cost.total_cost_usd == pytest.approx(cost.input_cost_usd + cost.output_cost_usd)
+    assert cost.price_table.startswith("genai-prices ")
+
+
+def test_unknown_model():
+    """A model that is not in the data has no price."""
+    assert prices.estimate_cost("openai", "my-own-model-7", FINAL, NOW) is None
+
+
+@pytest.mark.parametrize("source", ["estimate", "partial", None])
+def test_counts_that_are_not_final(source):
+    """Counts that are not the provider's final ones have no price."""
+    assert (
+        prices.estimate_cost("openai", "gpt-5", Tokens(input=1, output=1, source=source), NOW)
+        is None
+    )
+
+
+def test_price_of_the_provider():
+    """What the provider says that it cost is believed, for any model."""
+    cost = prices.estimate_cost("openrouter", "any/model", FINAL, NOW, reported_usd=0.25)
+
+    assert (cost.total_cost_usd, cost.price_table) == (0.25, "provider")
+
+
+def test_contradiction():
+    """More cached tokens than input tokens can't be priced, and raise nothing."""
+    tokens = Tokens(input=10, output=1, cache_read=500, source="provider_final")
+
+    assert prices.estimate_cost("openai", "gpt-5", tokens, NOW) is None
+
+
+def test_without_the_library(monkeypatch):
+    """Without the extra there is no price."""
+    monkeypatch.setattr(prices, "_library", lambda: None)
+
+    assert prices.estimate_cost("openai", "gpt-5", FINAL, NOW) is None
