@@ -274,8 +274,8 @@ async def _run(home: str, url: str, recording: str) -> None:
     for name, path in VARIANTS.items():
         upstreams.set(name, f"{url}{path}", "anthropic" if name == "anthropic" else "openai")
     plan = plan_from(config, upstreams, identity=Identity(), addresses=("127.0.0.1:0",))
-    async with running(config, plan, upstreams) as urls:
-        print(urls[0][1], flush=True)
+    async with running(config, plan, upstreams) as run:
+        print(run.urls[0][1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 

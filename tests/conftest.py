@@ -107,8 +107,8 @@ class RunningProxy:
             self._ended, self._hurried = asyncio.Event(), asyncio.Event()
             async with running(
                 config, plan_of(config, upstreams), upstreams, hurried=self._hurried
-            ) as urls:
-                self.urls = [url for _, url in urls]
+            ) as run:
+                self.urls = [url for _, url in run.urls]
                 self.url = self.urls[0]
                 self._ready.set()
                 await self._ended.wait()

@@ -1,7 +1,6 @@
 """Instrumented clients of the real SDKs record what the proxy records, and stay what they are."""
 
 import asyncio
-import contextlib
 import json
 import os
 import subprocess
@@ -17,15 +16,11 @@ import openai
 import pytest
 
 import steno
-from steno.config import load_config
 from steno.integrations import anthropic as for_anthropic
 from steno.integrations import openai as for_openai
-from steno.proxy.running import plan_from, running
-from steno.proxy.upstreams import Upstreams
 from steno.testing import capture_events, provider
 from steno.testing.provider import Script
 from steno.transcripts.reader import read_transcript
-from steno.wire.grouping import Identity
 
 # The scripts' models grow old.
 pytestmark = [
@@ -69,34 +64,6 @@ def plain(events):
         return value.partition("#")[1:] if str(value).startswith("req-") else value
 
     return [(type(event).__name__, strip(msgspec.to_builtins(event))) for event in events]
-
-
-@contextlib.contextmanager
-def proxied(home, url):
-    """Run a proxy before a provider; yields its URL and a list that fills with its events."""
-    started, stopped, events, urls = threading.Event(), threading.Event(), [], []
-
-    async def run():
-        config = load_config(home=str(home), environ={})
-        known = Upstreams({})
-        known.set("openai", url)
-        known.set("anthropic", url)
-        plan = plan_from(
-            config, known, identity=Identity(), session_id="s", addresses=("127.0.0.1:0",)
-        )
-        async with running(config, plan, known, on_event=events.append) as doors:
-            urls.append(doors[0][1])
-            started.set()
-            await asyncio.to_thread(stopped.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        assert started.wait(20)
-        yield urls[0], events
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def make(sdk, url, *, is_async=False, **options):
@@ -159,7 +126,7 @@ def request_of(path):
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("path", CASES)
-def test_same_as_proxy(path, is_async, home):
+def test_same_as_proxy(path, is_async, start_proxy):
     """A call is recorded with the same events as through the proxy, and answered the same."""
     sdk, place = FOLDERS[path.parent.name]
     body = request_of(path)
@@ -170,8 +137,9 @@ def test_same_as_proxy(path, is_async, home):
                 return asyncio.run(ask_async(client, place, body))
             return ask(client, place, body)
 
-        with proxied(home, served.url) as (url, theirs):
-            seen = run(make(sdk, f"{url}/{sdk}", is_async=is_async))
+        proxy = start_proxy(served.url, session_id="s")
+        seen = run(make(sdk, f"{proxy.url}/{sdk}", is_async=is_async))
+        theirs = proxy.events()
         with capture_events() as (recorder, writer):
             client = make(sdk, served.url, is_async=is_async)
             got = run(instrument(sdk, client, session=recorder.session("s")))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FRAME = struct.Struct("<BdI")
 _SUFFIX = ".tape"
-_LOCK = "lock"
+LOCK_NAME = "lock"
 _MAX_FRAME = 64 * 1024 * 1024
 
 OPENED, REQUEST, SENT, STATUS, REPLY, SESSION = range(1, 7)
@@ -50,6 +50,27 @@ def frame(kind: int, at_s: float, data: bytes = b"") -> bytes:
 def frame_json(kind: int, at_s: float, value: object) -> bytes:
     """Write a frame that holds JSON."""
     return frame(kind, at_s, msgspec.json.encode(value))
+
+
+def claim_folder(path: Path) -> int:
+    """Make a folder for what is noted, locked before it has its name.
+
+    Returns:
+        A file that holds the lock for as long as it is open, in this process or in another one.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    hidden = path.with_name(f".{path.name}")
+    make_folder(hidden)
+    fd = os.open(hidden / LOCK_NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(hidden, path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 class TapeFolder:
@@ -80,10 +101,7 @@ class TapeFolder:
             notices.say("tape", f"WARN an open reply can't be kept on disk: {error}")
 
     def _open(self) -> int:
-        make_folder(self._path)
-        fd = os.open(self._path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return fd
+        return claim_folder(self._path)
 
     def remove(self, name: str) -> None:
         """Forget the tape of an exchange whose events are on disk."""
@@ -94,9 +112,9 @@ class TapeFolder:
         """Let the folder go; it stays as long as there are tapes in it."""
         if self._lock is None:
             return
-        if all(name == _LOCK for name in os.listdir(self._path)):
+        if all(name == LOCK_NAME for name in os.listdir(self._path)):
             with contextlib.suppress(OSError):
-                os.unlink(self._path / _LOCK)
+                os.unlink(self._path / LOCK_NAME)
                 os.rmdir(self._path)
         os.close(self._lock)
         self._lock = None
@@ -137,19 +155,27 @@ class Tape:
 
 
 class DeadTapes:
-    """The tapes of recorders that are no more; locked, so that one process alone recovers them."""
+    """What recorders that are no more left; locked, so that one process alone recovers it.
+
+    Attributes:
+        tapes: Tapes of single exchanges.
+        folders: The folders, in which logs may lie.
+    """
 
     def __init__(self, tapes: Path) -> None:
         """Lock and list them; folders that can't be read are left for another time."""
         self.tapes: list[Tape] = []
-        self._folders: list[tuple[Path, int]] = []
+        self.folders: list[Path] = []
+        self._locks: list[tuple[Path, int]] = []
         try:
-            folders = sorted(path for path in tapes.iterdir() if path.is_dir())
+            folders = sorted(
+                path for path in tapes.iterdir() if path.is_dir() and path.name[:1] != "."
+            )
         except OSError:
             return
         for folder in folders:
             try:
-                fd = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+                fd = os.open(folder / LOCK_NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             except OSError:
                 continue
             try:
@@ -157,15 +183,16 @@ class DeadTapes:
             except OSError:
                 os.close(fd)
                 continue
-            self._folders.append((folder, fd))
+            self.folders.append(folder)
+            self._locks.append((folder, fd))
             self.tapes += [Tape(path) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
 
     def close(self) -> None:
         """Unlock the folders, and remove those that are empty."""
-        for folder, fd in self._folders:
+        for folder, fd in self._locks:
             with contextlib.suppress(OSError):
-                if all(path.name == _LOCK for path in folder.iterdir()):
-                    os.unlink(folder / _LOCK)
+                if all(path.name == LOCK_NAME for path in folder.iterdir()):
+                    os.unlink(folder / LOCK_NAME)
                     os.rmdir(folder)
             os.close(fd)
-        self._folders.clear()
+        self._locks.clear()

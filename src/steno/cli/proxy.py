@@ -71,8 +71,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
-    async with running(config, plan, upstreams, hurried=hurried) as urls:
-        for door, url in urls:
+    async with running(config, plan, upstreams, hurried=hurried) as run:
+        for door, url in run.urls:
             to = door.upstream.name if door.upstream is not None else None
             if as_json:
                 facts = {"listener": door.name, "url": url, "upstream": to}

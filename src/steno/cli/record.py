@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from steno.capture.tally import ModelSum
 from steno.cli.options import place_options, proxy_options, read_config
 from steno.cli.output import clean, milliseconds, number, print_table
 from steno.errors import IdentityError
@@ -17,8 +18,8 @@ from steno.identity import new_session_id
 from steno.transcripts.finding import resolve_session
 
 if TYPE_CHECKING:
+    from steno.capture.desk import Standing
     from steno.config import Config
-    from steno.proxy.tally import ModelSum, Tally
 
 _COLUMNS = (
     "model", "requests", "in", "cached", "out", "reasoning", "cost", "first token", "tools",
@@ -73,7 +74,6 @@ def command(
 
     import_proxy()
     from steno.proxy.child import CommandError
-    from steno.proxy.tally import Tally
     from steno.proxy.upstreams import Upstreams
     from steno.wire.grouping import Identity
 
@@ -81,21 +81,20 @@ def command(
     known = Upstreams(config.proxy.upstreams)
     set_upstreams(known, upstreams)
     identity = Identity(key=key, user_id=user, tags=tags)
-    tally = Tally()
     session = session_id or new_session_id()
     try:
-        code = asyncio.run(_run(config, known, identity, session, command, tally, upstreams))
+        code, standing = asyncio.run(_run(config, known, identity, session, command, upstreams))
     except CommandError as error:
         click.echo(f"steno: error: {clean(error.message)}", err=True)
         ctx.exit(error.exit_code)
     if not quiet or summary:
-        facts = _summarise(config, tally, code)
+        facts = _summarise(config, standing, code)
         if summary:
             Path(summary).write_bytes(msgspec.json.encode(facts) + b"\n")
         if as_json:
             click.echo(msgspec.json.encode(facts).decode(), err=True)
         elif not quiet:
-            _print(config, tally, code)
+            _print(config, standing, code, command)
     ctx.exit(code)
 
 
@@ -105,9 +104,8 @@ async def _run(
     identity: object,
     session_id: str,
     command: tuple[str, ...],
-    tally: Tally,
     given: tuple[str, ...],
-) -> int:
+) -> tuple[int, Standing]:
     from steno.proxy.child import run_child
     from steno.proxy.running import plan_from, running
     from steno.proxy.upstreams import Upstreams
@@ -120,12 +118,13 @@ async def _run(
     )
     plan = msgspec.structs.replace(plan, grace_s=min(plan.grace_s, 5))
     program = os.path.basename(command[0])
-    async with running(config, plan, upstreams, program=program, on_event=tally.add) as urls:
+    async with running(config, plan, upstreams, program=program) as run:
         # What was said by --upstream is not taken back by a variable.
         named = {each.partition("=")[0] for each in given}
-        variables = upstreams.redirect(urls[0][1], os.environ, keep=named)
+        variables = upstreams.redirect(run.urls[0][1], os.environ, keep=named)
         variables.update(_without_proxy())
-        return await run_child(command, variables)
+        code = await run_child(command, variables)
+    return code, run.standing
 
 
 def _without_proxy() -> dict[str, str]:
@@ -137,23 +136,16 @@ def _without_proxy() -> dict[str, str]:
     }
 
 
-def _summarise(config: Config, tally: Tally, code: int) -> dict[str, object]:
+def _summarise(config: Config, standing: Standing, code: int) -> dict[str, object]:
     return {
         "exit_code": code,
         "sessions": [
             {"session_id": session, "transcript": _transcript(config, session)}
-            for session in tally.sessions
+            for session in standing.sessions
         ],
-        "requests": sum(model.requests for model in tally.models.values()),
-        "errors": tally.errors,
-        "models": [
-            {
-                name: getattr(model, name)
-                for name in model.__struct_fields__
-                if name != "first_tokens_ms"
-            }
-            for model in tally.sums()
-        ],
+        "requests": sum(model["requests"] for model in standing.models),
+        "errors": standing.errors,
+        "models": standing.models,
     }
 
 
@@ -164,15 +156,11 @@ def _transcript(config: Config, session_id: str) -> str | None:
         return None  # transcripts are switched off
 
 
-def _print(config: Config, tally: Tally, code: int) -> None:
-    if not tally.sessions:
-        click.echo(
-            "steno: no model call was seen; does the program read OPENAI_BASE_URL or "
-            "ANTHROPIC_BASE_URL? `steno record --help` tells more",
-            err=True,
-        )
+def _print(config: Config, standing: Standing, code: int, command: tuple[str, ...]) -> None:
+    if not standing.sessions:
+        click.echo(f"steno: no model call was seen; {_advise(command)}", err=True)
         return
-    sums = tally.sums()
+    sums = [msgspec.convert(model, ModelSum) for model in standing.models]
     click.echo(err=True)
     print_table(
         _COLUMNS,
@@ -188,14 +176,26 @@ def _print(config: Config, tally: Tally, code: int) -> None:
         right=_COLUMNS[1:],
         err=True,
     )  # fmt: skip
-    for error, count in tally.errors.items():
+    for error, count in standing.errors.items():
         times = f" ({count} times)" if count > 1 else ""
         click.echo(f"error: {clean(error)}{times}", err=True)
     if code:
         click.echo(f"the program ended with exit code {code}", err=True)
-    for session in tally.sessions:
+    for session in standing.sessions:
         where = _transcript(config, session)
         click.echo(f"session {clean(session)}{f'  {clean(where)}' if where else ''}", err=True)
+
+
+def _advise(command: tuple[str, ...]) -> str:
+    if os.path.basename(command[0]) == "codex":
+        return (
+            "Codex reads no variable for its base URL; run it as: steno record -- sh -c "
+            '\'codex -c "openai_base_url=\\"$OPENAI_BASE_URL\\"" ...\''
+        )
+    return (
+        "does the program read OPENAI_BASE_URL or ANTHROPIC_BASE_URL? `steno record --help` "
+        "tells more"
+    )
 
 
 def _output(model: ModelSum) -> str:

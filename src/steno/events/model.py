@@ -6,9 +6,9 @@ datetime. ``recorder`` and ``seq`` identify an event for ever; they are assigned
 written and are set on every event that was read back. Classes, fields and types follow
 LunaRoute's session events; ``gap``, ``log_recorded`` and ``artefact_saved`` are steno's own.
 
-Figures are always written, also when they are zero; optional facts are left out when they are
-not known. Events don't take part in garbage collection (``gc=False``): don't build one that
-holds itself.
+The main figures are always written, also when they are zero; those of the rarer kinds of tokens and
+of tools are left out then, and so are texts that are empty and optional facts that are not known.
+Events don't take part in garbage collection (``gc=False``): don't build one that holds itself.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RequestRecorded(Event, tag="request_recorded", frozen=True, kw_only=True):
     has_tools: bool = field(default_factory=bool)
     tool_count: int = field(default_factory=int)
     request_body: Body | None = None
-    request_text: str = field(default_factory=str)
+    request_text: str = ""
     request_json: Payload = None
 
 
@@ -122,7 +122,7 @@ class ToolCallRecorded(Event, tag="tool_call_recorded", frozen=True, kw_only=Tru
     tool_name: str
     tool_call_id: str = field(default_factory=str)
     execution_time_ms: int | None = None
-    input_size_bytes: int = field(default_factory=int)
+    input_size_bytes: int = 0
     output_size_bytes: int | None = None
     success: bool | None = None
     tool_arguments: str | None = None
@@ -167,20 +167,20 @@ class Completed(Event, tag="completed", frozen=True, kw_only=True):
     total_input: int = field(default_factory=int)
     total_output: int = field(default_factory=int)
     total_thinking: int = field(default_factory=int)
-    total_reasoning: int = field(default_factory=int)
-    total_cached: int = field(default_factory=int)
-    total_cache_read: int = field(default_factory=int)
-    total_cache_creation: int = field(default_factory=int)
-    total_audio_input: int = field(default_factory=int)
-    total_audio_output: int = field(default_factory=int)
+    total_reasoning: int = 0
+    total_cached: int = 0
+    total_cache_read: int = 0
+    total_cache_creation: int = 0
+    total_audio_input: int = 0
+    total_audio_output: int = 0
     grand_total: int = field(default_factory=int)
     by_model: Mapping[str, Tokens] = field(default_factory=dict)
     # tools
-    total_tool_calls: int = field(default_factory=int)
-    unique_tool_count: int = field(default_factory=int)
+    total_tool_calls: int = 0
+    unique_tool_count: int = 0
     by_tool: Mapping[str, ToolStats] = field(default_factory=dict)
-    total_tool_time_ms: int = field(default_factory=int)
-    tool_error_count: int = field(default_factory=int)
+    total_tool_time_ms: int = 0
+    tool_error_count: int = 0
     # performance
     avg_provider_latency_ms: float | None = None
     p50_latency_ms: int | None = None
@@ -199,7 +199,7 @@ class Gap(Event, tag="gap", frozen=True, kw_only=True):
     """Something was not recorded: loss is data.
 
     Attributes:
-        what: What is missing: ``event``, ``value``, ``line`` or ``header``.
+        what: What is missing: ``event``, ``value``, ``line``, ``header`` or ``byte``.
         count: How many.
         reason: Why, such as ``buffer_full``, ``write_failed``, ``altered``, ``torn_line``.
         since: When it began; None where nobody knows.

@@ -90,9 +90,9 @@ class ToolStats(Part, frozen=True, kw_only=True, omit_defaults=True):
     """All calls of one tool in a request; times in milliseconds."""
 
     call_count: int = field(default_factory=int)
-    total_execution_time_ms: int = field(default_factory=int)
-    avg_execution_time_ms: int = field(default_factory=int)
-    error_count: int = field(default_factory=int)
+    total_execution_time_ms: int = 0
+    avg_execution_time_ms: int = 0
+    error_count: int = 0
 
 
 class TokenTotals(Part, frozen=True, kw_only=True, omit_defaults=True):

@@ -42,6 +42,25 @@ _LIMIT = 1_000_000
 _encode = msgspec.json.Encoder().encode
 
 
+def echoes(body: Any) -> list[dict[str, Any]]:
+    """List the messages of a reply in the forms in which clients send them back.
+
+    A chat completion has them under ``choices``; one of Anthropic's is the reply without what
+    surrounds it. The items of a Responses reply are those of a list already.
+    """
+    if not isinstance(body, dict):
+        return []
+    choices = body.get("choices")
+    found = [
+        choice["message"]
+        for choice in (choices if isinstance(choices, list) else [])
+        if isinstance(choice, dict) and isinstance(choice.get("message"), dict)
+    ]
+    if isinstance(body.get("content"), list) and "role" in body:
+        found.append({"role": body["role"], "content": body["content"]})
+    return found
+
+
 class ReservedKeyError(Exception):
     """A body uses a key that would read as a reference, or is nested too deeply to look."""
 
@@ -106,6 +125,11 @@ class Holdings:
             if len(data) >= MIN_TEXT:
                 self._new.add(b"j" + _digest(data))
         return text
+
+    def add_echoes(self, body: Any) -> None:
+        """Take note of the messages of a reply, which clients send back in the next request."""
+        for message in echoes(body):
+            self._new.add(b"i" + _digest(_encode(message)))
 
     def compact(self, body: Any) -> Any:
         """Write a body with references in the place of what is held.
@@ -212,6 +236,7 @@ class Expander:
             self._learn_text(event.response_text)
             self._learn(event.response_json)
             self._learn_lists(event.response_json)
+            self._learn_echoes(event.response_json)
         elif isinstance(event, ToolCallRecorded):
             self._learn(event.tool_output)
             if isinstance(event.tool_arguments, str):
@@ -263,6 +288,14 @@ class Expander:
         elif isinstance(value, list):
             for each in value:
                 self._learn(each)
+
+    def _learn_echoes(self, body: Any) -> None:
+        try:
+            messages = echoes(self.expand(body))
+        except (MissingReferenceError, TypeError, KeyError):
+            return  # something was lost; `expand` says so to whoever asks for it
+        for message in messages:
+            self._items[_digest(_encode(message)).hex()] = message
 
     def _learn_lists(self, body: Any) -> None:
         for value in body.values() if isinstance(body, dict) else ():

@@ -152,7 +152,7 @@ def _close(desk: Desk) -> None:
 def _recover(home: Home, recorder: Recorder, open_spool: functools.partial[FileSpool]) -> None:
     """Record, beside the traffic, what killed processes had open."""
     dead = DeadTapes(home.tapes)
-    if not dead.tapes:
+    if not dead.folders:
         dead.close()
         return
     threading.Thread(

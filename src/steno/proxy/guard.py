@@ -8,6 +8,7 @@ the ``Host`` header gives it away. Off loopback every request must carry the tok
 
 from __future__ import annotations
 
+import functools
 import hmac
 import ipaddress
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class Address(Struct, frozen=True):
         return is_loopback(self.host)
 
 
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine and nothing else."""
     name = host.strip("[]").lower()

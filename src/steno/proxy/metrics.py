@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
-    from steno.recording.recorder import Recorder
+    from steno.capture.desk import Standing
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -56,9 +56,13 @@ class Metrics:
         """Count bytes that passed: ``request`` or ``reply``."""
         self._bytes.labels(direction).inc(count)
 
-    def render(self, recorder: Recorder, lost_bytes: int) -> bytes:
-        """Write all figures in Prometheus' text format."""
-        stats = recorder.stats()
+    def render(self, stats: Standing, lost_bytes: int) -> bytes:
+        """Write all figures in Prometheus' text format.
+
+        Args:
+            stats: How the recorder stands.
+            lost_bytes: Bytes that passed and could not be recorded.
+        """
         for state in ("accepted", "written", "dropped", "failed", "pending", "retried"):
             self._events.labels(state).set(getattr(stats, state))
         self._waiting.set(stats.queue_depth)

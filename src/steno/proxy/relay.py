@@ -1,10 +1,9 @@
 """One request through the proxy: the bytes go on at once, and are noted in passing.
 
-Strategy: the client's side and the upstream's are each left to aiohttp, with everything turned off
-that would change a byte: no decompression, no redirects, no cookies, no headers of its own. A piece
-that arrives is noted by reference and written on; what it means is found out later, elsewhere. Who
-ended an exchange is told by where the end shows: in writing to the client, in reading from the
-upstream, or in a cancellation.
+Strategy: nothing on the way changes a byte: no decompression, no redirects, no cookies, no headers
+of the proxy's own. A piece that arrives is noted by reference and written on; what it means is
+found out later, elsewhere. Who ended an exchange is told by where the end shows: in writing to the
+client, in reading from the upstream, or in a cancellation.
 """
 
 from __future__ import annotations
@@ -12,27 +11,31 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
 from yarl import URL
 
+from steno import notices
 from steno.identity import new_request_id
 from steno.proxy.answers import FROM_STENO, refuse, speaks_anthropic
 from steno.proxy.guard import TOKEN_HEADER
-from steno.proxy.trailers import Trailers, send_trailers
+from steno.proxy.origins import parse_origin
+from steno.proxy.trailers import end_reply
+from steno.proxy.upstream_connection import UpstreamError
 from steno.wire.exchange import Opening, Outcome
 from steno.wire.grouping import Identity, identify
 from steno.wire.identifiers import SentIdentifiers, set_identifiers
 from steno.wire.secrets import is_secret, public_headers, public_target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from steno.capture.scribe import Pen, Scribe
+    from steno.capture.notebook import LogPen
+    from steno.capture.office import Office
     from steno.proxy.metrics import Metrics
+    from steno.proxy.upstream_client import Reply, UpstreamClient
     from steno.proxy.upstreams import Upstream
 
 _HOP_BY_HOP = frozenset(
@@ -55,13 +58,18 @@ class Relay:
 
     Attributes:
         stopping: The proxy is ending: exchanges that are cut off now are so because of it.
+        client: Speaks to upstreams.
+        office: Takes notes; None records nothing.
+        metrics: Counts.
+        identity: What is known of everybody who speaks through this proxy.
+        sent: The identifiers that OpenRouter gets.
     """
 
     def __init__(
         self,
-        client: aiohttp.ClientSession,
+        client: UpstreamClient,
         *,
-        scribe: Scribe | None,
+        office: Office | None,
         metrics: Metrics,
         identity: Identity,
         sent: SentIdentifiers,
@@ -71,18 +79,18 @@ class Relay:
 
         Args:
             client: Speaks to upstreams.
-            scribe: Takes notes; None records nothing.
+            office: Takes notes; None records nothing.
             metrics: Counts.
             identity: What is known of everybody who speaks through this proxy.
             sent: The identifiers that OpenRouter gets.
             record_other: Record also requests of which no protocol is known.
         """
         self.stopping = False
-        self._client = client
-        self._scribe = scribe
-        self._metrics = metrics
-        self._identity = identity
-        self._sent = sent
+        self.client = client
+        self.office = office
+        self.metrics = metrics
+        self.identity = identity
+        self.sent = sent
         self._record_other = record_other
 
     async def carry(
@@ -104,15 +112,17 @@ class Relay:
             session_id: Its session, if it names none itself.
         """
         passage = _Passage(self, request, upstream, target)
-        if self._scribe is not None:
-            passage.pen = self._scribe.open(
-                self._describe(request, upstream, target, listener, session_id)
-            )
-        self._metrics.open.inc()
+        if self.office is not None:
+            opening = self._describe(request, upstream, target, listener, session_id)
+            try:
+                passage.pen = self.office.open(opening)
+            except Exception as error:  # noqa: BLE001 - what can't be recorded passes all the same
+                notices.say("relay", f"ERROR a request can't be recorded: {error}")
+        self.metrics.open.inc()
         try:
             return await passage.run()
         finally:
-            self._metrics.open.dec()
+            self.metrics.open.dec()
             passage.settle()
 
     def _describe(
@@ -135,7 +145,7 @@ class Relay:
             begun=datetime.now(UTC),
             begun_s=time.monotonic(),
             session_id=session_id,
-            identity=self._identity,
+            identity=self.identity,
             raw=self._record_other,
         )
 
@@ -146,7 +156,7 @@ class _Passage:
     def __init__(
         self, relay: Relay, request: web.BaseRequest, upstream: Upstream, target: str
     ) -> None:
-        self.pen: Pen | None = None
+        self.pen: LogPen | None = None
         self._relay = relay
         self._request = request
         self._upstream = upstream
@@ -166,13 +176,16 @@ class _Passage:
         except asyncio.CancelledError:
             self._cut_off()
             raise
+        except Exception as error:  # noqa: BLE001 - a defect here must not look like the provider's
+            notices.say("relay", f"ERROR a defect of the proxy: {type(error).__name__}: {error}")
+            return self._break_off("failed", f"a defect of the proxy ({type(error).__name__})")
 
     def settle(self) -> None:
         """Say how it ended, once, whatever happened."""
         now_s = time.monotonic()
         if self.pen is not None:
             self.pen.end(self._outcome, overhead_s=self._overhead_s)
-        metrics = self._relay._metrics  # noqa: SLF001 - both live in this module
+        metrics = self._relay.metrics
         metrics.count(
             self._upstream.provider, self._outcome.kind, self._status,
             now_s - self._begun_s, self._overhead_s,
@@ -182,125 +195,125 @@ class _Passage:
 
     async def _run(self) -> web.StreamResponse:
         request = self._request
-        headers = _sent_headers(request.headers)
         try:
-            data = await self._read_request(headers)
-        except (OSError, aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
-            return self._refuse_request(error)
-        try:
-            context = self._relay._client.request(  # noqa: SLF001 - both live in this module
+            body, length = await self._read_request()
+            origin = parse_origin(self._upstream.url)
+            context = self._relay.client.request(
+                origin,
                 request.method,
-                URL(self._upstream.url + self._target, encoded=True),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
+                self._target.encode("utf-8", "surrogateescape"),
+                _sent_headers(request),
+                body,
+                length=length,
             )
             sent_s = time.monotonic()
-            if isinstance(data, bytes | None) and self.pen is not None:
+            if isinstance(body, bytes | None) and self.pen is not None:
                 self.pen.sent()
             self._overhead_s += sent_s - self._ready_s
             async with context as reply:
                 return await self._answer(reply)
-        except _UpstreamError as error:
-            return self._break_off("upstream_failed", error.reason)
+        except _ClientGoneError as error:
+            return self._let_go(error)
+        except UpstreamError as error:
+            return self._break_off("upstream_failed", str(error))
         except TimeoutError:
             return self._break_off("upstream_timeout", "no byte came from it in time")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error, _ClientGoneError) and self._answered is not None:
-                self._outcome = Outcome(kind="client_disconnected", detail="in the reply")
-                return self._answered
-            return self._break_off("upstream_failed", _explain(error))
+        except (OSError, ValueError) as error:
+            bad = isinstance(error, ValueError)
+            reason = "its URL can't be used" if bad else "the connection broke"
+            return self._break_off("upstream_failed", reason)
 
-    async def _read_request(self, headers: CIMultiDict[str]) -> Any:
-        """Read a small body; of a larger one, return what reads it while it is sent."""
+    async def _read_request(self) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
+        """Read a small body; of a larger one, return what reads it while it is sent.
+
+        Returns:
+            The body, and its length where that is known before it is read.
+        """
         request = self._request
-        stamped = self._relay._sent if self._upstream.name == "openrouter" else None  # noqa: SLF001 - both live in this module
+        stamped = self._relay.sent if self._upstream.name == "openrouter" else None
+        length = request.content_length
         if not request.body_exists:
             self._ready_s = time.monotonic()
-            return None
-        length = request.content_length
+            # A length of zero that was said is said to the upstream too.
+            return (b"", 0) if length == 0 else (None, None)
+        if not stamped and (length is None or length > _SMALL):
+            self._ready_s = time.monotonic()
+            return self._pass_request(), length
+        try:
+            data: bytes = await request.content.read()
+        except (OSError, aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
+            raise _ClientGoneError("in the middle of its request") from error
+        self._ready_s = time.monotonic()
         if stamped:
-            data = await _read(request.content)
-            self._ready_s = time.monotonic()
             data = self._stamp(data, stamped)
-        elif length is not None and length <= _SMALL:
-            data = await _read(request.content)
-            self._ready_s = time.monotonic()
-        else:
-            if length is not None:
-                headers[hdrs.CONTENT_LENGTH] = str(length)
-            self._ready_s = time.monotonic()
-            return self._pass_request()
         self._sent_bytes = len(data)
         if self.pen is not None and data:
             self.pen.request(data)
-        return data
+        return data, len(data)
 
     def _stamp(self, data: bytes, wanted: SentIdentifiers) -> bytes:
         relay = self._relay
         request = self._request
         headers = {name.lower(): value for name, value in request.headers.items()}
         # What the body says of the speaker is the client's word: it is not taken.
-        known = relay._identity.over(identify(headers, None, lambda _: None))  # noqa: SLF001 - both live in this module
+        known = relay.identity.over(identify(headers, None, lambda _: None))
         if self.pen is not None:
             known = known.over(Identity(session_id=self.pen.opening.session_id))
         return set_identifiers(data, known, wanted)
 
     async def _pass_request(self) -> AsyncIterator[bytes]:
-        scribe = self._relay._scribe  # noqa: SLF001 - both live in this module
-        async for data in self._request.content.iter_any():
-            self._sent_bytes += len(data)
-            if self.pen is not None and scribe is not None:
-                self.pen.request(data)
-                if scribe.is_full:
-                    await scribe.room()
-            yield data
+        office = self._relay.office
+        try:
+            async for data in self._request.content.iter_any():
+                self._sent_bytes += len(data)
+                if self.pen is not None and office is not None:
+                    self.pen.request(data)
+                    if office.is_full:
+                        await office.room()
+                yield data
+        except (OSError, aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
+            raise _ClientGoneError("in the middle of its request") from error
         if self.pen is not None:
             self.pen.sent()
 
-    async def _answer(self, reply: aiohttp.ClientResponse) -> web.StreamResponse:
-        request, pen, scribe = self._request, self.pen, self._relay._scribe  # noqa: SLF001 - both live in this module
+    async def _answer(self, reply: Reply) -> web.StreamResponse:
+        request, pen, office = self._request, self.pen, self._relay.office
         self._status = reply.status
         came_s = time.monotonic()
-        answer = RelayedResponse(reply, request)
+        self._answered = answer = RelayedResponse(reply, request)
         if pen is not None:
-            pen.reply(
-                reply.status, {k.lower(): v for k, v in reply.headers.items() if not is_secret(k)}
-            )
-        self._answered = answer
-        trailers = Trailers(reply) if reply.headers.get(hdrs.TRANSFER_ENCODING) else None
+            pen.reply(reply.status, _public(reply.headers))
         try:
             await answer.prepare(request)
         except ConnectionError as error:
-            raise _ClientGoneError from error
+            raise _ClientGoneError("in the reply") from error
         self._overhead_s += time.monotonic() - came_s
-        while data := await _next_piece(reply):
+        while data := await reply.read():
             self._reply_bytes += len(data)
             if pen is not None:
                 pen.data(data)
             try:
                 await answer.write(data)
             except ConnectionError as error:
-                raise _ClientGoneError from error
-            if scribe is not None and scribe.is_full:
-                await scribe.room()
+                raise _ClientGoneError("in the reply") from error
+            if office is not None and office.is_full:
+                await office.room()
         last_s = time.monotonic()
         try:
-            if trailers is not None and (fields := trailers.read()):
-                await send_trailers(answer, fields)
-            else:
-                await answer.write_eof()
+            await end_reply(answer, reply.trailers)
         except ConnectionError as error:
-            raise _ClientGoneError from error
+            raise _ClientGoneError("in the reply") from error
         self._overhead_s += time.monotonic() - last_s
         return answer
 
-    def _refuse_request(self, error: Exception) -> web.StreamResponse:
-        """End an exchange whose request did not come whole: cut off, or badly framed."""
-        self._outcome = Outcome(kind="client_disconnected", detail="in the middle of its request")
+    def _let_go(self, error: _ClientGoneError) -> web.StreamResponse:
+        """End an exchange whose client is gone, or whose request was badly framed."""
+        self._outcome = Outcome(kind="client_disconnected", detail=str(error))
+        if self._answered is not None:
+            return self._answered
         self._status = 400
         return refuse(
-            400, "bad_request", f"steno: the request broke off ({type(error).__name__})",
+            400, "bad_request", "steno: the request broke off",
             anthropic=speaks_anthropic(self._target, self._request.headers),
         )  # fmt: skip
 
@@ -337,65 +350,67 @@ class _Passage:
 class RelayedResponse(web.StreamResponse):
     """A reply as the upstream gave it: its status, its headers, and no others."""
 
-    def __init__(self, reply: aiohttp.ClientResponse, request: web.BaseRequest) -> None:
+    def __init__(self, reply: Reply, request: web.BaseRequest) -> None:
         """Take the head of the reply."""
-        super().__init__(status=reply.status, reason=reply.reason or "")
-        given = reply.headers
-        named = {name.strip().lower() for name in given.get(hdrs.CONNECTION, "").split(",")}
-        for name, value in given.items():
+        super().__init__(status=reply.status, reason=reply.reason)
+        fields = [(_text(name), _text(value)) for name, value in reply.headers]
+        dropped = _HOP_BY_HOP | _named(fields)
+        length = None
+        for name, value in fields:
             low = name.lower()
-            if low not in _HOP_BY_HOP and low not in named:
+            if low not in dropped or low == "trailer":
                 self.headers.add(name, value)
-        if hdrs.TRAILER in given:
-            self.headers[hdrs.TRAILER] = given[hdrs.TRAILER]
-        self._given = frozenset(self.headers)
+            if low == "content-length":
+                length = value
+        self._given = frozenset(name.lower() for name in self.headers)
         bodiless = request.method == hdrs.METH_HEAD or reply.status in _NO_BODY
         # A head goes out with its body where the body is there at once.
-        self._send_headers_immediately = bodiless or reply.content_length is None
+        self._send_headers_immediately = bodiless or length is None
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
         for name in (hdrs.CONTENT_TYPE, hdrs.DATE, hdrs.SERVER):
-            if name not in self._given:
+            if name.lower() not in self._given:
                 self.headers.pop(name, None)
 
 
-class _UpstreamError(Exception):
-    """The upstream failed in the middle of its reply."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+class _ClientGoneError(Exception):
+    """The client hung up; the message says where in the exchange."""
 
 
-class _ClientGoneError(ConnectionError):
-    """The client hung up."""
-
-
-async def _next_piece(reply: aiohttp.ClientResponse) -> bytes:
-    """Wait for the next piece of a reply; empty at its end."""
+def _text(field: bytes) -> str:
     try:
-        piece: bytes = await reply.content.readany()
-    except TimeoutError:
-        raise
-    except (aiohttp.ClientError, OSError) as error:
-        raise _UpstreamError(_explain(error)) from error
-    return piece
+        return field.decode()
+    except UnicodeDecodeError:
+        return field.decode("latin-1")
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    data: bytes = await content.read()
-    return data
+def _named(fields: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """List the headers that ``Connection`` says concern this connection alone."""
+    return frozenset(
+        named.strip().lower()
+        for name, value in fields
+        if name.lower() == "connection"
+        for named in value.split(",")
+    )
 
 
-def _sent_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    named = {name.strip().lower() for name in headers.get(hdrs.CONNECTION, "").split(",")}
-    sent: CIMultiDict[str] = CIMultiDict()
-    for name, value in headers.items():
-        low = name.lower()
-        if low not in _NOT_SENT and low not in named and not low.startswith("x-steno-"):
-            sent.add(name, value)
-    return sent
+def _sent_headers(request: web.BaseRequest) -> list[tuple[bytes, bytes]]:
+    named = _named([("connection", request.headers.get(hdrs.CONNECTION, ""))])
+    return [
+        (name, value)
+        for name, value in request.raw_headers
+        if (low := name.decode("latin-1").lower()) not in _NOT_SENT
+        and low not in named
+        and not low.startswith("x-steno-")
+    ]
+
+
+def _public(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the fields of a reply's head that may be noted."""
+    return {
+        low: _text(value) for name, value in headers if not is_secret(low := _text(name).lower())
+    }
 
 
 def _recorded_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -404,22 +419,3 @@ def _recorded_headers(headers: Mapping[str, str]) -> dict[str, str]:
     if agent:
         kept["user-agent"] = agent[:255]
     return kept
-
-
-def _explain(error: BaseException) -> str:
-    """Say what is wrong without the URL, which may hold credentials."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not trusted: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return f"TLS failed: {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.os_error.strerror or error.os_error}"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it closed the connection without an answer"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "its reply broke off"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return "its answer is no HTTP"
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return "its URL can't be used"
-    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'the connection broke'}"

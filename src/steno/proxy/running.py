@@ -1,38 +1,27 @@
-"""A proxy with all that belongs to it: recorder, scribe, tapes, and what a dead one left behind."""
+"""A proxy with all that belongs to it: its listeners, and its recorder in another process."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import resource
-import sys
 from typing import TYPE_CHECKING
 
-from steno.capture.recovery import left_open, recover
-from steno.capture.scribe import Scribe
-from steno.capture.spools import FileSpool
-from steno.capture.tapes import DeadTapes, TapeFolder
-from steno.opening import from_config
+from steno.capture.desk import Standing
+from steno.capture.office import Office
+from steno.errors import ConfigError
 from steno.proxy.guard import parse_address
 from steno.proxy.server import Door, Plan, Proxy
-from steno.storage.home import find_home
 from steno.wire.identifiers import SentIdentifiers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from steno.config import Config
-    from steno.events.model import Event
     from steno.proxy.upstreams import Upstreams
     from steno.wire.grouping import Identity
 
 DEFAULT_ADDRESS = "127.0.0.1:8788"
-
-_SWITCH_S = 0.0005
-"""How long the scribe may keep the interpreter while a byte waits to be passed on."""
-
-_SCRIBE_TIMEOUT_S = 20.0
 
 
 def plan_from(
@@ -89,6 +78,20 @@ def plan_from(
     )
 
 
+class Run:
+    """A proxy that runs.
+
+    Attributes:
+        urls: Each listener and its URL.
+        standing: How the recorder stood in the end, once the proxy has ended.
+    """
+
+    def __init__(self, urls: list[tuple[Door, str]]) -> None:
+        """Begin."""
+        self.urls = urls
+        self.standing = Standing()
+
+
 @contextlib.asynccontextmanager
 async def running(
     config: Config,
@@ -96,9 +99,8 @@ async def running(
     upstreams: Upstreams,
     *,
     program: str | None = None,
-    on_event: Callable[[Event], None] | None = None,
     hurried: asyncio.Event | None = None,
-) -> AsyncIterator[list[tuple[Door, str]]]:
+) -> AsyncIterator[Run]:
     """Run a proxy for the length of an ``async with`` block.
 
     Args:
@@ -106,46 +108,41 @@ async def running(
         plan: What the proxy is to do.
         upstreams: Who is behind it.
         program: The program that is recorded; steno itself when it is not given.
-        on_event: Called with every event that was recorded, on the scribe's thread.
         hurried: Once it is set, the end does not wait for open streams.
 
     Yields:
-        Each listener and its URL.
+        The run, which tells where the proxy listens and, in the end, what was recorded.
 
     Raises:
         ConfigError: It can't listen, or can't record.
     """
     _raise_file_limit()
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
-    home = find_home(config.home)
-    dead = DeadTapes(home.tapes)
-    recorder = from_config(config, left_open=left_open(dead))
-    open_spool = functools.partial(FileSpool, home)
-    scribe = None
+    office = _open_office(config, program)
+    run: Run | None = None
     try:
-        if recorder.enabled:
-            if dead.tapes:
-                await asyncio.to_thread(recover, dead, recorder, config.jsonl.directory, open_spool)
-            scribe = Scribe(
-                recorder,
-                tapes=TapeFolder(home.tapes, recorder.recorder_id),
-                open_spool=open_spool,
-                on_event=on_event,
-                program=program,
-            )
-        dead.close()
-        proxy = Proxy(plan, upstreams, recorder, scribe)
-        urls = await proxy.start()
+        proxy = Proxy(plan, upstreams, office)
+        run = Run(await proxy.start())
         try:
-            yield urls
+            yield run
         finally:
             await proxy.stop(hurried=hurried)
     finally:
-        if scribe is not None:
-            await asyncio.to_thread(scribe.close, _SCRIBE_TIMEOUT_S)
-        await recorder.aclose()
-        sys.setswitchinterval(before_s)
+        if office is not None:
+            standing = await asyncio.to_thread(office.close)
+            if run is not None:
+                run.standing = standing
+
+
+def _open_office(config: Config, program: str | None) -> Office | None:
+    if not config.enabled or not (config.jsonl.enabled or config.sqlite.enabled):
+        return None
+    try:
+        return Office(config, program=program)
+    except OSError as error:
+        raise ConfigError(
+            f"nothing can be recorded in {config.home}: {error.strerror or error}",
+            hint="check the path and permissions; --home chooses another home",
+        ) from error
 
 
 def _raise_file_limit() -> None:

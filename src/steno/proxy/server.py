@@ -6,29 +6,27 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from steno.capture.desk import Standing
 from steno.errors import ConfigError
 from steno.identity import new_session_id
 from steno.proxy.answers import refuse, speaks_anthropic
 from steno.proxy.guard import Address, Guard
 from steno.proxy.metrics import CONTENT_TYPE, Metrics
 from steno.proxy.relay import Relay
-from steno.proxy.trailers import remember_trailers
+from steno.proxy.upstream_client import UpstreamClient
 from steno.proxy.upstreams import Upstream
 from steno.version import VERSION
 from steno.wire.grouping import Identity
 from steno.wire.identifiers import SentIdentifiers
 
 if TYPE_CHECKING:
-    from steno.capture.scribe import Scribe
+    from steno.capture.office import Office
     from steno.proxy.upstreams import Upstreams
-    from steno.recording.recorder import Recorder
 
-_CONNECT_S = 30
 _MAX_LINE = 1024 * 1024
 """Bytes of a header field that may pass: the upstream decides what is too long."""
 
@@ -65,24 +63,20 @@ class Plan(Struct, frozen=True, kw_only=True):
 class Proxy:
     """A running proxy; begun by `start`, ended by `stop`."""
 
-    def __init__(
-        self, plan: Plan, upstreams: Upstreams, recorder: Recorder, scribe: Scribe | None
-    ) -> None:
+    def __init__(self, plan: Plan, upstreams: Upstreams, office: Office | None) -> None:
         """Put the parts together; nothing listens yet.
 
         Args:
             plan: What it is to do.
             upstreams: Who is behind it.
-            recorder: Asked for its figures.
-            scribe: Takes notes; None records nothing.
+            office: Takes notes and has them recorded; None records nothing.
         """
         self._plan = plan
         self._upstreams = upstreams
-        self._recorder = recorder
-        self._scribe = scribe
+        self._office = office
         self._metrics = Metrics()
         self._runners: list[web.ServerRunner] = []
-        self._client: aiohttp.ClientSession | None = None
+        self._client: UpstreamClient | None = None
         self._relay: Relay | None = None
         self._connections: weakref.WeakKeyDictionary[asyncio.Transport, str] = (
             weakref.WeakKeyDictionary()
@@ -98,23 +92,10 @@ class Proxy:
             ConfigError: An address can't be listened on.
         """
         plan = self._plan
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
-        remember_trailers(connector, asyncio.get_running_loop())
-        self._client = aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_S, sock_read=plan.upstream_timeout_s
-            ),
-            trust_env=True,
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-        )
+        self._client = UpstreamClient(plan.upstream_timeout_s)
         self._relay = Relay(
             self._client,
-            scribe=self._scribe,
+            office=self._office,
             metrics=self._metrics,
             identity=plan.identity,
             sent=plan.sent,
@@ -176,7 +157,7 @@ class Proxy:
             await runner.cleanup()
         self._runners.clear()
         if self._client is not None:
-            await self._client.close()
+            self._client.close()
 
     def _is_busy(self) -> bool:
         # the gauge's value is public only as a sample
@@ -218,22 +199,25 @@ class Proxy:
         transport = request.transport
         if transport is None:
             return new_session_id()
-        return self._connections.setdefault(transport, new_session_id())
+        session_id = self._connections.get(transport)
+        if session_id is None:
+            session_id = self._connections[transport] = new_session_id()
+        return session_id
 
     def _tell(self, path: str) -> web.Response:
-        lost = self._scribe.lost_bytes if self._scribe is not None else 0
+        office = self._office
+        stats = office.standing if office is not None else Standing()
         if path == "/metrics":
+            lost = office.lost_bytes if office is not None else 0
             return web.Response(
-                body=self._metrics.render(self._recorder, lost),
-                headers={"content-type": CONTENT_TYPE},
+                body=self._metrics.render(stats, lost), headers={"content-type": CONTENT_TYPE}
             )
-        stats = self._recorder.stats()
         healthy = not stats.failed and not stats.last_error
         state = {
             "status": "ok" if healthy else "degraded",
             "version": VERSION,
-            "recording": self._scribe is not None,
-            "open_exchanges": self._scribe.open_count if self._scribe is not None else 0,
+            "recording": office is not None,
+            "open_exchanges": office.open_count if office is not None else 0,
             "recorder": {
                 name: getattr(stats, name)
                 for name in ("accepted", "written", "dropped", "failed", "pending", "last_error")

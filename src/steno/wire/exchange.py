@@ -22,7 +22,7 @@ from steno.events.model import (
     StreamStarted,
     ToolCallRecorded,
 )
-from steno.events.parts import SessionMetadata, Tokens, ToolCallStats
+from steno.events.parts import SessionMetadata, Tokens
 from steno.recording.measures import ToolMeasures, token_totals
 from steno.wire.bodies import Collector, decode_body, parse, write_body
 from steno.wire.coding import CodingError
@@ -336,14 +336,6 @@ class Exchange:
                 provider_latency_ms=self._provider_ms(at_s),
                 post_processing_ms=_milliseconds(at_s - (self._finished_s or at_s)),
                 total_proxy_overhead_ms=_milliseconds(overhead_s),
-                tool_calls=tuple(
-                    ToolCallStats(
-                        tool_name=call.name,
-                        tool_call_id=call.call_id or None,
-                        input_size_bytes=len(call.arguments.encode("utf-8", "replace")),
-                    )
-                    for call in reply.tool_calls
-                ),
                 response_size_bytes=self._reply.size,
                 content_blocks=reply.content_blocks,
                 has_refusal=reply.refusal is not None,
@@ -383,7 +375,8 @@ class Exchange:
                     self.opening.begun,
                     reported_usd=reply.cost_usd,
                 ),
-                **token_totals(tokens, reply.model or self._facts.model),
+                # One request has one model: its counts stand above, and in the reply's event.
+                **{**token_totals(tokens, ""), "by_model": {}},
                 **tools.totals(),
             )
         )

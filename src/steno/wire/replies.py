@@ -135,8 +135,11 @@ class ReplyCollector:
             return None, None
         if reply.body is not None:
             try:
-                return holdings.compact(reply.body), None
+                compact = holdings.compact(reply.body)
+                holdings.add_echoes(reply.body)
             except (ReservedKeyError, RecursionError):
                 holdings.settle(accepted=False)
+            else:
+                return compact, None
         written = write_body(self._body.whole(), self._encoding, holdings)
         return written.value, written.how

@@ -6,6 +6,7 @@ look like one. Of a query only the values are replaced, so that a reader sees wh
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -42,11 +43,13 @@ _DULL = frozenset(
 """Headers that say nothing about a session, or that stand elsewhere in its events."""
 
 
+@functools.lru_cache(maxsize=1024)
 def is_secret(name: str) -> bool:
     """Tell whether a header, or a field of a query, carries a credential by its name."""
     return _NAMES.search(name) is not None and _HARMLESS.match(name) is None
 
 
+@functools.lru_cache(maxsize=4096)
 def hide_secrets(text: str) -> str:
     """Replace what looks like a credential in a text."""
     return _VALUES.sub(HIDDEN, text)

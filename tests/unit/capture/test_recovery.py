@@ -1,9 +1,13 @@
 """What a dead proxy left open is closed with what had arrived."""
 
+import os
 import time
+
+import pytest
 
 import steno
 from steno import Completed, RequestRecorded, ResponseRecorded, Started, ToolCallRecorded
+from steno.capture import log
 from steno.capture.recovery import left_open, recover
 from steno.capture.spools import NoSpool
 from steno.capture.tapes import (
@@ -15,6 +19,7 @@ from steno.capture.tapes import (
     STATUS,
     DeadTapes,
     TapeFolder,
+    claim_folder,
     frame,
     frame_json,
 )  # fmt: skip
@@ -22,7 +27,7 @@ from steno.storage.home import find_home
 from steno.testing import FixedClock
 from steno.transcripts.finding import resolve_session
 from steno.transcripts.reader import read_transcript
-from steno.wire.exchange import Opening
+from steno.wire.exchange import Opening, Outcome
 
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"half a "}}]}\n\n'
 CALL = (
@@ -156,3 +161,40 @@ def test_look_back_leaves_them_alone(home):
         time.sleep(0.01)
 
     assert len([event for event in events(home) if isinstance(event, Completed)]) == 1
+
+
+def write_log(home, *, ended):
+    """Write the log of an exchange whose recorder is no more."""
+    folder = find_home(home).tapes / "dead-log"
+    os.close(claim_folder(folder))
+    opening = Opening(
+        request_id="r1", method="POST", target="/v1/chat/completions", headers={},
+        begun=FixedClock().now, begun_s=100.0, session_id="its-own",
+    )  # fmt: skip
+    notes = [
+        log.frame_json(log.OPENED, 1, 100.0, opening),
+        log.frame(log.REQUEST, 1, 100.0, b'{"model":"gpt-5","stream":true}'),
+        log.frame(log.SENT, 1, 100.0),
+        log.frame_json(log.STATUS, 1, 100.5, (200, {"content-type": "text/event-stream"})),
+        log.frame(log.REPLY, 1, 100.6, CHUNK),
+    ]
+    if ended:
+        notes.append(log.frame(log.REPLY, 1, 100.7, b"data: [DONE]\n\n"))
+        notes.append(log.frame_json(log.ENDED, 1, 101.0, (Outcome(kind="done"), 0.0)))
+    (folder / "00000001.log").write_bytes(b"".join(notes))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_log(home, ended):
+    """An exchange in a log is recorded once: in full, or as interrupted where its end lacks."""
+    write_log(home, ended=ended)
+    assert run(home) == 1
+    write_log(home, ended=ended)
+    assert run(home) == 0
+    found = [event for event in events(home) if isinstance(event, Completed)]
+
+    assert [event.error and event.error.partition(":")[0] for event in found] == [
+        None if ended else "interrupted"
+    ]
+    assert [type(event) for event in events(home)].count(Started) == 1
+    assert not list(find_home(home).tapes.iterdir())

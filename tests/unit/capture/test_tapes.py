@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-from steno.capture.tapes import OPENED, REPLY, DeadTapes, Tape, TapeFolder, frame, frame_json
+from steno.capture.tapes import (
+    OPENED,
+    REPLY,
+    DeadTapes,
+    Tape,
+    TapeFolder,
+    claim_folder,
+    frame,
+    frame_json,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -101,3 +110,18 @@ def test_disk_that_refuses(tapes, capsys):
 def test_no_folder(tmp_path):
     """Where there are no tapes there is nothing to recover."""
     assert DeadTapes(tmp_path / "none").tapes == []
+
+
+def test_claimed_folder(tapes):
+    """A claimed folder is its owner's until it lets go; hidden ones are nobody's yet."""
+    lock = claim_folder(tapes / "log")
+    (tapes / ".new").mkdir()
+    dead = DeadTapes(tapes)
+    assert dead.folders == []
+    dead.close()
+    os.close(lock)
+    dead = DeadTapes(tapes)
+    assert dead.folders == [tapes / "log"]
+    dead.close()
+
+    assert os.listdir(tapes) == [".new"]

@@ -90,6 +90,15 @@ def test_no_call(record):
     assert "OPENAI_BASE_URL" in record(code="pass").stderr
 
 
+def test_no_call_of_codex(run, home, tmp_path, monkeypatch):
+    """Codex, which reads no variable, is told how it finds the proxy."""
+    (tmp_path / "codex").write_text("#!/bin/sh\n")
+    (tmp_path / "codex").chmod(0o755)
+    _, _, err = run("record", "--home", home, "--", tmp_path / "codex")
+
+    assert "openai_base_url=" in err
+
+
 def test_no_command(run, home):
     """A command that is not there has a shell's exit code, and an error in words."""
     code, _, err = run("record", "--home", home, "--", "no-such-command")

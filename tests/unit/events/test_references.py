@@ -14,6 +14,7 @@ from steno.events.references import (
     Holdings,
     MissingReferenceError,
     ReservedKeyError,
+    echoes,
     find_style,
     is_reference,
     write_in_style,
@@ -103,6 +104,28 @@ def test_moved_element():
 
     assert [is_reference(item) for item in compact["tools"]] == [True, True, False]
     assert expander.expand(compact) == second
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"choices": [{"message": {"role": "assistant", "content": f"no {LONG[:60]}"}}], "id": "1"},
+        {"role": "assistant", "content": [{"type": "text", "text": f"no {LONG[:60]}"}], "id": "1"},
+    ],
+)
+def test_reply_that_is_sent_back(reply):
+    """A reply's message that a client sends back is one reference, whatever surrounded it."""
+    holdings, expander = Holdings(), Expander()
+    expander.learn(ResponseRecorded("s", "r", NOW, response_json=holdings.compact(reply)))
+    holdings.add_echoes(reply)
+    holdings.settle(accepted=True)
+    message = echoes(reply)[0]
+    body = {"messages": [turn(1), message]}
+    compact = holdings.compact(body)
+    expander.learn(request(compact))
+
+    assert is_reference(compact["messages"][1])
+    assert expander.expand(compact) == body
 
 
 def test_twice_in_one_list():

@@ -77,8 +77,8 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-def test_killed_in_mid_stream(served, start_proxy, home):
-    """A proxy that is killed leaves what had arrived on disk; the next start closes the exchange."""
+def stream_until_noted(served, home):
+    """Begin a stream that does not end, and wait until what came is on disk; returns the process."""
     served.script(Script(path=CHAT, stream=PART * 3, hold=True))
     child, url = start_child(home, served.url)
     place = urlsplit(url)
@@ -86,21 +86,79 @@ def test_killed_in_mid_stream(served, start_proxy, home):
     connection.request("POST", "/openai" + CHAT, json.dumps(BODY), {"x-steno-session": "mine"})
     response = connection.getresponse()
     response.read(10)
-    wait_for(lambda: any(PART.encode() in path.read_bytes() for path in home.rglob("*.tape")))
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
+    wait_for(lambda: any(PART.encode() in path.read_bytes() for path in home.rglob("*.log")))
+    wait_for(lambda: b'"started"' in b"".join(path.read_bytes() for path in home.rglob("*.jsonl")))
     connection.close()
-    events = start_proxy(served.url).events("mine")
+    return child
 
+
+def recorders_of(child):
+    """List the processes that a process has begun."""
+    with open(f"/proc/{child.pid}/task/{child.pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def check_interrupted(events):
+    """Check that the stream was closed once, as interrupted, with what had come."""
     assert [type(event) for event in events].count(RequestRecorded) == 1
-    assert [event.response_text for event in events if isinstance(event, ResponseRecorded)] == [
-        "half a " * 3
-    ]
+    replies = [event.response_text for event in events if isinstance(event, ResponseRecorded)]
+    assert replies == ["half a " * 3]
     (end,) = [event for event in events if isinstance(event, Completed)]
     assert end.error.startswith("interrupted")
     assert not [event for event in events if isinstance(event, Gap)]
-    assert not list(home.rglob("*.tape"))
+
+
+def test_proxy_is_killed(served, start_proxy, home):
+    """Where the proxy is killed, its recorder closes the exchange with what had come."""
+    child = stream_until_noted(served, home)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    wait_for(lambda: not list(home.rglob("*.log")))
+
+    check_interrupted(start_proxy(served.url).events("mine"))
+
+
+def test_all_is_killed(served, start_proxy, home):
+    """Where the recorder is killed with it, the next start closes the exchange with what had come."""
+    child = stream_until_noted(served, home)
+    (recorder,) = recorders_of(child)
+    os.kill(child.pid, signal.SIGSTOP)
+    os.kill(recorder, signal.SIGKILL)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+
+    check_interrupted(start_proxy(served.url).events("mine"))
+    assert not list(home.rglob("*.log"))
+
+
+def test_recorder_is_killed(served, home, capfd):
+    """Where the recorder alone is killed, the traffic goes on and another one takes its place."""
+    child, url = start_child(home, served.url)
+    place = urlsplit(url)
+    (recorder,) = recorders_of(child)
+    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}]}
+
+    def ask(name):
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+        connection.request("POST", "/openai" + CHAT, json.dumps(body), {"x-steno-session": name})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert ask("before") == 200
+    os.kill(recorder, signal.SIGKILL)
+    wait_for(lambda: recorders_of(child) not in ([], [recorder]))
+    assert ask("after") == 200
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == 0
+    child.stdout.close()
+
+    for name in ("before", "after"):
+        (path,) = home.rglob(f"{name}.jsonl")
+        assert path.read_text().count('"type":"completed"') == 1
+    assert "the recorder's process died" in capfd.readouterr().err
 
 
 def test_graceful_end_of_a_process(served, home):

@@ -1,5 +1,7 @@
 """What requests cost."""
 
+import sys
+
 import pytest
 
 from steno import Tokens
@@ -52,6 +54,10 @@ def test_contradiction():
 
 def test_without_the_library(monkeypatch):
     """Without the extra there is no price."""
-    monkeypatch.setattr(prices, "_library", lambda: None)
+    prices._find.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("genai_prices")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
 
     assert prices.estimate_cost("openai", "gpt-5", FINAL, NOW) is None
+    prices._find.cache_clear()

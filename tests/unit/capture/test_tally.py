@@ -1,7 +1,7 @@
 """The sum of a run."""
 
 from steno import Completed, CostEstimate, ResponseRecorded, Started, StreamStarted, Tokens
-from steno.proxy.tally import Tally
+from steno.capture.tally import Tally
 from steno.testing import FixedClock
 
 NOW = FixedClock().now
