@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.testing import FixedClock
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "providers").rglob("*.json"))

@@ -12,11 +12,12 @@ import msgspec
 from steno import notices
 from steno.capture.log import CLOSED, ENDED, LOST, OPENED, REPLY, REQUEST, SENT, STATUS, Frame
 from steno.events.model import Gap
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 if TYPE_CHECKING:
-    from steno.wire.exchange import Recording
+    from steno.wire.opening import Recording
 
 _STATUS = msgspec.json.Decoder(tuple[int, dict[str, str]])
 _END = msgspec.json.Decoder(tuple[Outcome, float])

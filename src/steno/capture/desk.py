@@ -33,7 +33,7 @@ from steno.capture.tapes import DeadTapes
 from steno.config import Config
 from steno.opening import from_config
 from steno.storage.home import find_home
-from steno.wire.exchange import Outcome
+from steno.wire.opening import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from steno.recording.recorder import Recorder
     from steno.storage.home import Home
     from steno.wire.bodies import Spool
-    from steno.wire.exchange import Opening, Recording
     from steno.wire.grouping import Identity
+    from steno.wire.opening import Opening, Recording
 
 _PAUSE_S = 0.01
 """Between two looks at the log: frames are cheaper by the dozen."""

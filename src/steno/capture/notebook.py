@@ -36,7 +36,7 @@ from steno.capture.log import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from steno.wire.exchange import Opening, Outcome
+    from steno.wire.opening import Opening, Outcome
 
 _PAUSE_S = 0.005
 """Between two writes: notes are cheaper by the dozen."""

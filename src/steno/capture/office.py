@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from steno.capture.notebook import LogPen
     from steno.config import Config
-    from steno.wire.exchange import Opening
+    from steno.wire.opening import Opening
 
 _MOST_DEATHS = 5
 _CLOSE_S = 60.0

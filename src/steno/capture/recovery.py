@@ -34,8 +34,9 @@ from steno.events.model import Event, ToolCallRecorded
 from steno.identity import safe_name
 from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
 from steno.wire.grouping import Identity
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 if TYPE_CHECKING:

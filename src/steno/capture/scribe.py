@@ -21,7 +21,8 @@ import msgspec
 from steno import notices
 from steno.capture.tapes import OPENED, REPLY, REQUEST, SENT, SESSION, STATUS, frame, frame_json
 from steno.events.model import Gap
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 if TYPE_CHECKING:

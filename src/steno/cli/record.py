@@ -20,6 +20,8 @@ from steno.transcripts.finding import resolve_session
 if TYPE_CHECKING:
     from steno.capture.desk import Standing
     from steno.config import Config
+    from steno.proxy.upstreams import Upstreams
+    from steno.wire.grouping import Identity
 
 _COLUMNS = (
     "model", "requests", "in", "cached", "out", "reasoning", "cost", "first token", "tools",
@@ -100,19 +102,15 @@ def command(
 
 async def _run(
     config: Config,
-    upstreams: object,
-    identity: object,
+    upstreams: Upstreams,
+    identity: Identity,
     session_id: str,
     command: tuple[str, ...],
     given: tuple[str, ...],
 ) -> tuple[int, Standing]:
     from steno.proxy.child import run_child
     from steno.proxy.running import plan_from, running
-    from steno.proxy.upstreams import Upstreams
-    from steno.wire.grouping import Identity
 
-    assert isinstance(upstreams, Upstreams)
-    assert isinstance(identity, Identity)
     plan = plan_from(
         config, upstreams, identity=identity, session_id=session_id, addresses=("127.0.0.1:0",)
     )

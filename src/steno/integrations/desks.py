@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from steno.capture.scribe import Pen
     from steno.recording.recorder import Recorder
     from steno.storage.home import Home
-    from steno.wire.exchange import Opening
+    from steno.wire.opening import Opening
 
 _TIMEOUT_S = 10.0
 _PAUSE_S = 1.0

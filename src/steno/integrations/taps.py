@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from steno import notices
 from steno.identity import new_request_id, new_session_id
 from steno.recording.context import current_scope
-from steno.wire.exchange import Opening, Outcome
 from steno.wire.grouping import Identity
+from steno.wire.opening import Opening, Outcome
 from steno.wire.providers import find_protocol
 from steno.wire.secrets import is_secret, public_headers, public_target
 

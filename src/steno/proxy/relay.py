@@ -20,17 +20,17 @@ from yarl import URL
 from steno import notices
 from steno.identity import new_request_id
 from steno.proxy.answers import FROM_STENO, refuse, speaks_anthropic
-from steno.proxy.guard import TOKEN_HEADER
+from steno.proxy.heads import RelayedResponse, noted_headers, recorded_headers, sent_headers
 from steno.proxy.origins import parse_origin
 from steno.proxy.trailers import end_reply
 from steno.proxy.upstream_connection import UpstreamError
-from steno.wire.exchange import Opening, Outcome
 from steno.wire.grouping import Identity, identify
 from steno.wire.identifiers import SentIdentifiers, set_identifiers
-from steno.wire.secrets import is_secret, public_headers, public_target
+from steno.wire.opening import Opening, Outcome
+from steno.wire.secrets import public_target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator
 
     from steno.capture.notebook import LogPen
     from steno.capture.office import Office
@@ -38,19 +38,8 @@ if TYPE_CHECKING:
     from steno.proxy.upstream_client import Reply, UpstreamClient
     from steno.proxy.upstreams import Upstream
 
-_HOP_BY_HOP = frozenset(
-    {
-        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer",
-        "transfer-encoding", "upgrade",
-    }
-)  # fmt: skip
-"""Headers that concern one connection alone (RFC 9110, 7.6.1)."""
-
-_NOT_SENT = _HOP_BY_HOP | {"host", "content-length", "expect", "proxy-authorization", TOKEN_HEADER}
 _SMALL = 256 * 1024
 """Bytes of a request that are read before it is sent on: it then goes out in one piece."""
-
-_NO_BODY = frozenset({204, 304})
 
 
 class Relay:
@@ -137,7 +126,7 @@ class Relay:
             request_id=new_request_id(),
             method=request.method,
             target=public_target(target),
-            headers=_recorded_headers(request.headers),
+            headers=recorded_headers(request.headers),
             content_encoding=request.headers.get(hdrs.CONTENT_ENCODING, ""),
             client_ip=request.remote,
             provider=upstream.provider,
@@ -202,7 +191,7 @@ class _Passage:
                 origin,
                 request.method,
                 self._target.encode("utf-8", "surrogateescape"),
-                _sent_headers(request),
+                sent_headers(request),
                 body,
                 length=length,
             )
@@ -282,7 +271,7 @@ class _Passage:
         came_s = time.monotonic()
         self._answered = answer = RelayedResponse(reply, request)
         if pen is not None:
-            pen.reply(reply.status, _public(reply.headers))
+            pen.reply(reply.status, noted_headers(reply.headers))
         try:
             await answer.prepare(request)
         except ConnectionError as error:
@@ -347,75 +336,5 @@ class _Passage:
             self._outcome = Outcome(kind="client_disconnected")
 
 
-class RelayedResponse(web.StreamResponse):
-    """A reply as the upstream gave it: its status, its headers, and no others."""
-
-    def __init__(self, reply: Reply, request: web.BaseRequest) -> None:
-        """Take the head of the reply."""
-        super().__init__(status=reply.status, reason=reply.reason)
-        fields = [(_text(name), _text(value)) for name, value in reply.headers]
-        dropped = _HOP_BY_HOP | _named(fields)
-        length = None
-        for name, value in fields:
-            low = name.lower()
-            if low not in dropped or low == "trailer":
-                self.headers.add(name, value)
-            if low == "content-length":
-                length = value
-        self._given = frozenset(name.lower() for name in self.headers)
-        bodiless = request.method == hdrs.METH_HEAD or reply.status in _NO_BODY
-        # A head goes out with its body where the body is there at once.
-        self._send_headers_immediately = bodiless or length is None
-
-    async def _prepare_headers(self) -> None:
-        await super()._prepare_headers()
-        for name in (hdrs.CONTENT_TYPE, hdrs.DATE, hdrs.SERVER):
-            if name.lower() not in self._given:
-                self.headers.pop(name, None)
-
-
 class _ClientGoneError(Exception):
     """The client hung up; the message says where in the exchange."""
-
-
-def _text(field: bytes) -> str:
-    try:
-        return field.decode()
-    except UnicodeDecodeError:
-        return field.decode("latin-1")
-
-
-def _named(fields: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """List the headers that ``Connection`` says concern this connection alone."""
-    return frozenset(
-        named.strip().lower()
-        for name, value in fields
-        if name.lower() == "connection"
-        for named in value.split(",")
-    )
-
-
-def _sent_headers(request: web.BaseRequest) -> list[tuple[bytes, bytes]]:
-    named = _named([("connection", request.headers.get(hdrs.CONNECTION, ""))])
-    return [
-        (name, value)
-        for name, value in request.raw_headers
-        if (low := name.decode("latin-1").lower()) not in _NOT_SENT
-        and low not in named
-        and not low.startswith("x-steno-")
-    ]
-
-
-def _public(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the fields of a reply's head that may be noted."""
-    return {
-        low: _text(value) for name, value in headers if not is_secret(low := _text(name).lower())
-    }
-
-
-def _recorded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = public_headers(headers.items())
-    agent = headers.get(hdrs.USER_AGENT)
-    if agent:
-        kept["user-agent"] = agent[:255]
-    return kept

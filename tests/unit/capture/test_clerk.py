@@ -21,7 +21,7 @@ from steno.capture.log import (
 from steno.capture.tally import Tally
 from steno.storage.home import find_home
 from steno.testing import FixedClock, capture_events
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
 

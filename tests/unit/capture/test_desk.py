@@ -30,7 +30,7 @@ from steno.storage.home import find_home
 from steno.testing import FixedClock, capture_events
 from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
 

@@ -21,7 +21,7 @@ from steno.capture.log import (
 )
 from steno.capture.notebook import Notebook
 from steno.testing import FixedClock
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 DONE = Outcome(kind="done")
 

@@ -14,7 +14,7 @@ from steno.storage.home import find_home
 from steno.testing import FixedClock
 from steno.transcripts.finding import find_transcripts
 from steno.transcripts.reader import read_transcript
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 DONE = Outcome(kind="done")
 

@@ -27,7 +27,7 @@ from steno.storage.home import find_home
 from steno.testing import FixedClock
 from steno.transcripts.finding import resolve_session
 from steno.transcripts.reader import read_transcript
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"half a "}}]}\n\n'
 CALL = (

@@ -13,7 +13,7 @@ from steno.capture.scribe import Scribe, decode_opening
 from steno.capture.spools import NoSpool
 from steno.capture.tapes import DeadTapes, TapeFolder
 from steno.testing import FixedClock, capture_events
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 DONE = Outcome(kind="done")
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import steno
 from steno.integrations.desks import default_recorder, find_desk
 from steno.testing import capture_events
-from steno.wire.exchange import Opening, Outcome
+from steno.wire.opening import Opening, Outcome
 
 
 def opening(number=1):

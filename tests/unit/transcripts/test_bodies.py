@@ -13,7 +13,8 @@ from steno.events.references import Expander
 from steno.testing import FixedClock
 from steno.transcripts.bodies import expand_event, read_request, read_requests
 from steno.transcripts.finding import resolve_session
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 NOW = FixedClock().now

@@ -14,8 +14,9 @@ from steno import (
 )
 from steno.testing import FixedClock
 from steno.wire import bodies, replies
-from steno.wire.exchange import Exchange, Opening, Outcome
+from steno.wire.exchange import Exchange
 from steno.wire.grouping import Identity
+from steno.wire.opening import Opening, Outcome
 from steno.wire.sessions import Sessions
 
 NOW = FixedClock().now
