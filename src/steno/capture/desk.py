@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from steno import notices
 from steno.capture.clerk import Clerk
 from steno.capture.log import LogReader, compact_segment, list_segments
 from steno.capture.recovery import left_open, recover
@@ -31,6 +32,7 @@ from steno.capture.spools import FileSpool
 from steno.capture.tally import Tally
 from steno.capture.tapes import DeadTapes
 from steno.config import Config
+from steno.errors import StenoError
 from steno.opening import from_config
 from steno.storage.home import find_home
 from steno.wire.opening import Outcome
@@ -53,6 +55,9 @@ _SETTLE_S = 0.5
 _NICE = 10
 _PATIENCE_MS = 600_000
 _CLOSE_S = 30.0
+
+REFUSED = 3
+"""Exit code of a desk that can't record, and would not if it were begun again."""
 
 STOPPED = Outcome(kind="stopped", detail="steno was stopped")
 INTERRUPTED = Outcome(kind="interrupted", detail="the proxy ended before the request did")
@@ -280,7 +285,11 @@ def main() -> None:
         except OSError:
             pass  # the proxy has died: nobody listens, and what is left is recorded all the same
 
-    work(assignment, 0, say)
+    try:
+        work(assignment, 0, say)
+    except StenoError as error:
+        notices.say("desk", f"ERROR nothing can be recorded: {error.message}; {error.hint}")
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from steno import notices
-from steno.capture.desk import Assignment, Standing, encode_assignment
+from steno.capture.desk import REFUSED, Assignment, Standing, encode_assignment
 from steno.capture.log import list_segments
 from steno.capture.notebook import Notebook
 from steno.capture.tapes import LOCK_NAME, claim_folder
@@ -171,6 +171,10 @@ class Office:
     def _replace(self, code: int) -> None:
         """Put another recorder in the place of one that died."""
         self._deaths += 1
+        if code == REFUSED:
+            notices.say("office-end", f"ERROR what passes is kept in {self._folder}, and recorded "
+                        "by the first start that can")  # fmt: skip
+            return
         notices.say("office", f"ERROR the recorder's process died ({code})")
         if self._deaths > _MOST_DEATHS:
             notices.say("office-end", "ERROR it died too often: nothing is recorded any more, and "

@@ -13,6 +13,7 @@ from steno.errors import ConfigError
 from steno.proxy.guard import parse_address
 from steno.proxy.server import Door, Plan, Proxy
 from steno.wire.identifiers import SentIdentifiers
+from steno.writers.sqlite import check_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,6 +116,7 @@ async def running(
 
     Raises:
         ConfigError: It can't listen, or can't record.
+        SchemaVersionError: The index is of a newer version.
     """
     _raise_file_limit()
     office = _open_office(config, program)
@@ -136,6 +138,9 @@ async def running(
 def _open_office(config: Config, program: str | None) -> Office | None:
     if not config.enabled or not (config.jsonl.enabled or config.sqlite.enabled):
         return None
+    if config.sqlite.enabled:
+        # Better before the program runs than in the middle of it.
+        check_version(config.sqlite.path)
     try:
         return Office(config, program=program)
     except OSError as error:

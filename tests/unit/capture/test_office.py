@@ -1,11 +1,14 @@
 """The traffic's side of a recorder in a process of its own."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
 
+import steno
 from steno import Completed
 from steno.capture import office as module
 from steno.capture.office import Office
@@ -116,3 +119,22 @@ def test_home_that_cannot_be_written(config, home, monkeypatch):
     find_home(home).tapes.write_text("a file")
     with pytest.raises(OSError, match=r"directory|exists"):
         Office(config)
+
+
+def test_recorder_that_refuses(tmp_path, capfd):
+    """A recorder that can't record says why, is not begun again, and what passes is kept."""
+    home = tmp_path / "home"
+    with steno.open(home) as recorder:
+        recorder.session("s")
+    with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
+        index.execute("UPDATE schema_version SET version = 2")
+        index.commit()
+    office = Office(load_config(home=home, environ={}))
+    office._process.wait(20)
+    standing = office.close(10)
+    err = capfd.readouterr().err
+
+    assert not standing.final
+    assert err.count("Unsupported schema version") == 1
+    assert "Traceback" not in err
+    assert list(home.rglob("*.log"))

@@ -1,9 +1,11 @@
 """A proxy with all that belongs to it."""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,9 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import steno
 from steno import Completed, Gap, RequestRecorded, ResponseRecorded
 from steno.config import load_config
-from steno.errors import ConfigError
+from steno.errors import ConfigError, SchemaVersionError
 from steno.proxy.guard import Address
 from steno.proxy.running import plan_from
 from steno.proxy.upstreams import Upstreams
@@ -92,6 +95,17 @@ def stream_until_noted(served, home):
     return child
 
 
+def ask(url, session):
+    """Ask in a session; returns the status."""
+    place = urlsplit(url)
+    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}]}
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+    connection.request("POST", "/openai" + CHAT, json.dumps(body), {"x-steno-session": session})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 def recorders_of(child):
     """List the processes that a process has begun."""
     with open(f"/proc/{child.pid}/task/{child.pid}/children") as file:
@@ -133,24 +147,27 @@ def test_all_is_killed(served, start_proxy, home):
     assert not list(home.rglob("*.log"))
 
 
+def test_newer_index(served, start_proxy, home):
+    """An index of a newer version is an error before anything runs, and stays as it is."""
+    with steno.open(home) as recorder:
+        recorder.session("s")
+    with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
+        index.execute("UPDATE schema_version SET version = 2")
+        index.commit()
+
+    with pytest.raises(SchemaVersionError, match="Unsupported schema version: 2"):
+        start_proxy(served.url)
+    assert served.requests == []
+
+
 def test_recorder_is_killed(served, home, capfd):
     """Where the recorder alone is killed, the traffic goes on and another one takes its place."""
     child, url = start_child(home, served.url)
-    place = urlsplit(url)
     (recorder,) = recorders_of(child)
-    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "hello"}]}
-
-    def ask(name):
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
-        connection.request("POST", "/openai" + CHAT, json.dumps(body), {"x-steno-session": name})
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-    assert ask("before") == 200
+    assert ask(url, "before") == 200
     os.kill(recorder, signal.SIGKILL)
     wait_for(lambda: recorders_of(child) not in ([], [recorder]))
-    assert ask("after") == 200
+    assert ask(url, "after") == 200
     child.send_signal(signal.SIGTERM)
     assert child.wait(30) == 0
     child.stdout.close()
