@@ -52,7 +52,7 @@ def test_shell_examples(text, tmp_path):
             line = f"timeout --preserve-status -s INT 3 {line}"  # as a person ends it, by Ctrl-C
         done = subprocess.run(
             ["/bin/bash", "-o", "pipefail", "-c", line], env=environment(tmp_path),
-            capture_output=True, text=True, check=False, timeout=60,
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, (line, done.stderr)
 
