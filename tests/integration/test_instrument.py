@@ -362,8 +362,9 @@ ask = lambda: client.chat.completions.create(
 def run_program(url, home, text):
     """Run a program that ends in its own way; returns what its home holds of ended requests."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM + text, url], env={**os.environ, "STENO_HOME": str(home)},
-        capture_output=True, text=True, check=False, timeout=60,
+        # Python 3.12 and newer warn of any fork beside threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM + text, url],
+        env={**os.environ, "STENO_HOME": str(home)}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     # A child that is forked while its parent writes the index can't write it; its transcript it can.
     rest = [line for line in done.stderr.splitlines() if "caught up by itself" not in line]
@@ -384,6 +385,10 @@ def test_exit(served, home):
     assert not list((home / "tapes").rglob("*.tape"))
 
 
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 13, 0),
+    reason="CPython 3.13.0 crashes when it ends in an open stream of the SDK, without steno too",
+)
 def test_exit_in_a_stream(served, home):
     """A reply that is open when the program ends is recorded as far as it came."""
     served.script(Script(path="", chunk_bytes=64, chunk_delay_ms=20))
