@@ -20,7 +20,7 @@ STREAMS = [path for path in CASES if "stream" in json.loads(path.read_bytes())]
 class Events(list):
     """Takes events as they come."""
 
-    def begin_session(self, identity, began, *, new):
+    def begin_session(self, identity, began):
         pass
 
     def record(self, event):

@@ -25,15 +25,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from steno import notices
+from steno.capture.beginning import begin_session
 from steno.capture.clerk import Clerk
 from steno.capture.log import LogReader, compact_segment, list_segments
 from steno.capture.recovery import left_open, recover
 from steno.capture.spools import FileSpool
-from steno.capture.tally import Tally
+from steno.capture.tally import ModelSum, Tally
 from steno.capture.tapes import DeadTapes
 from steno.config import Config
 from steno.errors import StenoError
 from steno.opening import from_config
+from steno.recording.statistics import RecorderStats
 from steno.storage.home import find_home
 from steno.wire.opening import Outcome
 
@@ -78,23 +80,17 @@ class Assignment(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """How a desk stands, as it says in a line; the figures are those of `Recorder.stats`.
+    """How a desk stands, as it says in a line.
 
     Attributes:
+        stats: The recorder's figures.
         final: All is done, and `sessions`, `models` and `errors` tell what was recorded.
     """
 
-    accepted: int = 0
-    written: int = 0
-    dropped: int = 0
-    failed: int = 0
-    pending: int = 0
-    retried: int = 0
-    queue_depth: int = 0
-    last_error: str | None = None
+    stats: RecorderStats = RecorderStats()
     final: bool = False
     sessions: tuple[str, ...] = ()
-    models: tuple[dict[str, Any], ...] = ()
+    models: tuple[ModelSum, ...] = ()
     errors: dict[str, int] = {}
 
 
@@ -114,14 +110,9 @@ class DeskRecording:
         """Return the place where events go: the same for all."""
         return self
 
-    def begin_session(self, identity: Identity, began: datetime, *, new: bool) -> None:
+    def begin_session(self, identity: Identity, began: datetime) -> None:
         """Make a session known to the recorder before its first event."""
-        if new:
-            self._recorder.session(
-                identity.session_id, key=identity.key, user_id=identity.user_id,
-                chat_id=identity.chat_id, message_id=identity.message_id,
-                parent=identity.parent, tags=identity.tags, program=self._program, began=began,
-            )  # fmt: skip
+        begin_session(self._recorder, identity, began, program=self._program)
 
     def record(self, event: Event) -> bool:
         """Record an event."""
@@ -190,27 +181,13 @@ class Desk:
 
 def tell(recorder: Recorder, tally: Tally | None = None) -> bytes:
     """Write how a recorder is, in a line; with a tally it is the last one."""
-    stats = recorder.stats()
-    figures: dict[str, Any] = {
-        name: getattr(stats, name)
-        for name in (
-            "accepted", "written", "dropped", "failed", "pending", "retried", "queue_depth",
-            "last_error",
-        )
-    }  # fmt: skip
+    standing = Standing(stats=recorder.stats())
     if tally is not None:
-        figures |= {
-            "final": True, "sessions": tuple(tally.sessions), "errors": tally.errors,
-            "models": tuple(
-                {
-                    name: getattr(model, name)
-                    for name in model.__struct_fields__
-                    if name != "first_tokens_ms"
-                }
-                for model in tally.sums()
-            ),
-        }  # fmt: skip
-    return msgspec.json.encode(Standing(**figures)) + b"\n"
+        standing = Standing(
+            stats=standing.stats, final=True, sessions=tuple(tally.sessions),
+            models=tuple(tally.sums()), errors=tally.errors,
+        )  # fmt: skip
+    return msgspec.json.encode(standing) + b"\n"
 
 
 def encode_assignment(assignment: Assignment) -> bytes:

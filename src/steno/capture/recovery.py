@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from steno import notices
 from steno.capture import log
+from steno.capture.beginning import begin_session
 from steno.capture.clerk import Clerk
 from steno.capture.scribe import decode_opening
 from steno.capture.tapes import (
@@ -210,14 +211,9 @@ class _Rest:
         """Return the place where events go: the same for all."""
         return self
 
-    def begin_session(self, identity: Identity, began: datetime, *, new: bool) -> None:
-        """Make the session known; a transcript that is there keeps the header that it has."""
-        if new:
-            self._recorder.session(
-                identity.session_id, key=identity.key, user_id=identity.user_id,
-                chat_id=identity.chat_id, message_id=identity.message_id, parent=identity.parent,
-                tags=identity.tags, began=began,
-            )  # fmt: skip
+    def begin_session(self, identity: Identity, began: datetime) -> None:
+        """Make a session known to the recorder before its first event."""
+        begin_session(self._recorder, identity, began)
 
     def record(self, event: Event) -> bool:
         """Record what is not there yet."""

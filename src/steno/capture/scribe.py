@@ -4,13 +4,11 @@ Strategy: whoever stands in the traffic appends a note to a queue and goes on; n
 there. The scribe wakes, takes all notes and lets each exchange read its own. What an exchange has
 gathered for longer than half a batch timeout is appended to its tape before anything else, so
 that it outlives the process; short exchanges never touch one. The memory that notes may take is
-bounded: beyond it the traffic waits a moment (`Scribe.room`), and if the disk hangs for longer,
-bytes are let go and the exchange says so.
+bounded: beyond it bytes are let go, and the exchange says so.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from steno import notices
+from steno.capture.beginning import begin_session
 from steno.capture.tapes import OPENED, REPLY, REQUEST, SENT, SESSION, STATUS, frame, frame_json
 from steno.events.model import Gap
 from steno.wire.exchange import Exchange
@@ -41,14 +40,8 @@ _PAUSE_S = 0.01
 _TAPE_AFTER_S = 0.04
 """Seconds after which what has passed of an open exchange is on its tape."""
 
-_MAX_PENDING = 16 * 1024 * 1024
+_MAX_PENDING = 32 * 1024 * 1024
 """Bytes of notes that may wait for the scribe."""
-
-_PATIENCE_S = 1.0
-"""Seconds for which the traffic waits for room, at most."""
-
-_LOOK_S = 0.002
-"""Seconds between two looks for room."""
 
 _FORGET_S = 0.5
 """Seconds between two times at which tapes are removed that are needed no more."""
@@ -109,7 +102,7 @@ class Scribe:
     """Reads notes on a thread of its own and records events.
 
     Attributes:
-        open_count: Exchanges that have not ended.
+        lost_bytes: Bytes that passed and for which there was no room.
     """
 
     def __init__(
@@ -118,8 +111,6 @@ class Scribe:
         *,
         tapes: TapeFolder | None = None,
         open_spool: Callable[[str, str], Spool],
-        on_event: Callable[[Event], None] | None = None,
-        program: str | None = None,
     ) -> None:
         """Begin the thread.
 
@@ -127,16 +118,11 @@ class Scribe:
             recorder: Takes the events.
             tapes: Where open exchanges are kept on disk; None keeps them in memory alone.
             open_spool: Opens a file for a large body: (session id, name).
-            on_event: Called with every event that was recorded, on the scribe's thread.
-            program: The program that is recorded, where it is another one than this.
         """
-        self.open_count = 0
         self.lost_bytes = 0
         self._recorder = recorder
         self._tapes = tapes
         self._open_spool = open_spool
-        self._on_event = on_event
-        self._program = program
         self._sessions = Sessions()
         self._notes: deque[tuple[Pen | None, int, float, Any, int]] = deque()
         self._pending = 0
@@ -166,7 +152,7 @@ class Scribe:
         if self._ended:
             return
         if size:
-            if self._pending - self._taken > 2 * _MAX_PENDING:
+            if self._pending - self._taken > _MAX_PENDING:
                 what = size
                 self.lost_bytes += size
             else:
@@ -180,18 +166,6 @@ class Scribe:
             self._wake.release()
         except RuntimeError:  # somebody else was faster
             pass
-
-    @property
-    def is_full(self) -> bool:
-        """Tell whether the notes take as much memory as they may."""
-        return self._pending - self._taken > _MAX_PENDING
-
-    async def room(self) -> None:
-        """Wait until there is room for more notes, or until patience ends."""
-        deadline = time.monotonic() + _PATIENCE_S
-        # The scribe is a thread: it can't set an event of this loop for nothing.
-        while self.is_full and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
-            await asyncio.sleep(_LOOK_S)
 
     def close(self, timeout_s: float) -> bool:
         """Read what was noted, end what is open as stopped, and end the thread.
@@ -288,7 +262,6 @@ class Scribe:
             exchange = Exchange(pen.opening, self, self._sessions)
             if exchange.is_recorded:
                 self._open[pen] = _Open(exchange, pen.opening)
-                self.open_count += 1
             return
         entry = self._open.get(pen)
         if entry is None:
@@ -319,7 +292,6 @@ class Scribe:
 
     def _end(self, pen: Pen, outcome: Outcome, at_s: float, overhead_s: float) -> None:
         entry = self._open.pop(pen)
-        self.open_count -= 1
         if entry.lost:
             self._report_loss(entry)
         try:
@@ -371,27 +343,13 @@ class Scribe:
 
     # -- where exchanges record to -----------------------------------------------------------
 
-    def begin_session(self, identity: Identity, began: datetime, *, new: bool) -> None:
+    def begin_session(self, identity: Identity, began: datetime) -> None:
         """Make a session known to the recorder before its first event."""
-        if new:
-            self._recorder.session(
-                identity.session_id,
-                key=identity.key,
-                user_id=identity.user_id,
-                chat_id=identity.chat_id,
-                message_id=identity.message_id,
-                parent=identity.parent,
-                tags=identity.tags,
-                program=self._program,
-                began=began,
-            )
+        begin_session(self._recorder, identity, began)
 
     def record(self, event: Event) -> bool:
         """Record an event."""
-        accepted = self._recorder.record(event)
-        if accepted and self._on_event is not None:
-            self._on_event(event)
-        return accepted
+        return self._recorder.record(event)
 
     def open_spool(self, session_id: str, name: str) -> Spool:
         """Open a file for a large body."""

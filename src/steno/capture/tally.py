@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from steno.events.model import Completed, ResponseRecorded, Started, StreamStarted
 from steno.recording.measures import percentile
@@ -33,7 +33,6 @@ class ModelSum(Struct, kw_only=True):
     unpriced: int = 0
     tool_calls: int = 0
     time_to_first_token_ms: int | None = None
-    first_tokens_ms: list[int] = field(default_factory=list)
 
 
 class Tally:
@@ -53,6 +52,7 @@ class Tally:
         self._asked: dict[str, str] = {}
         self._first: dict[str, int] = {}
         self._sources: dict[str, str | None] = {}
+        self._waits: dict[str, list[int]] = {}
 
     def add(self, event: Event) -> None:
         """Take an event."""
@@ -88,11 +88,10 @@ class Tally:
             model.unpriced += 1
         first = self._first.pop(event.request_id, None)
         if first is not None:
-            model.first_tokens_ms.append(first)
+            self._waits.setdefault(name, []).append(first)
 
     def sums(self) -> list[ModelSum]:
         """Return the sums of the models; the time to the first token is the median."""
-        for model in self.models.values():
-            if model.first_tokens_ms:
-                model.time_to_first_token_ms = round(percentile(sorted(model.first_tokens_ms), 0.5))
+        for name, waits in self._waits.items():
+            self.models[name].time_to_first_token_ms = round(percentile(sorted(waits), 0.5))
         return list(self.models.values())

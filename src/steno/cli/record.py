@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from steno.capture.tally import ModelSum
 from steno.cli.options import place_options, proxy_options, read_config
 from steno.cli.output import clean, milliseconds, number, print_table
 from steno.errors import IdentityError
@@ -19,6 +18,7 @@ from steno.transcripts.finding import resolve_session
 
 if TYPE_CHECKING:
     from steno.capture.desk import Standing
+    from steno.capture.tally import ModelSum
     from steno.config import Config
     from steno.proxy.upstreams import Upstreams
     from steno.wire.grouping import Identity
@@ -141,7 +141,7 @@ def _summarise(config: Config, standing: Standing, code: int) -> dict[str, objec
             {"session_id": session, "transcript": _transcript(config, session)}
             for session in standing.sessions
         ],
-        "requests": sum(model["requests"] for model in standing.models),
+        "requests": sum(model.requests for model in standing.models),
         "errors": standing.errors,
         "models": standing.models,
     }
@@ -158,7 +158,6 @@ def _print(config: Config, standing: Standing, code: int, command: tuple[str, ..
     if not standing.sessions:
         click.echo(f"steno: no model call was seen; {_advise(command)}", err=True)
         return
-    sums = [msgspec.convert(model, ModelSum) for model in standing.models]
     click.echo(err=True)
     print_table(
         _COLUMNS,
@@ -169,7 +168,7 @@ def _print(config: Config, standing: Standing, code: int, command: tuple[str, ..
                 _cost(model), milliseconds(model.time_to_first_token_ms), model.tool_calls,
                 model.errors,
             )
-            for model in sums
+            for model in standing.models
         ],
         right=_COLUMNS[1:],
         err=True,

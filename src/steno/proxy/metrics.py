@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
-    from steno.capture.desk import Standing
+    from steno.recording.statistics import RecorderStats
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -56,7 +56,7 @@ class Metrics:
         """Count bytes that passed: ``request`` or ``reply``."""
         self._bytes.labels(direction).inc(count)
 
-    def render(self, stats: Standing, lost_bytes: int) -> bytes:
+    def render(self, stats: RecorderStats, lost_bytes: int) -> bytes:
         """Write all figures in Prometheus' text format.
 
         Args:

@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from steno.capture.desk import Standing
 from steno.errors import ConfigError
 from steno.identity import new_session_id
 from steno.proxy.answers import refuse, speaks_anthropic
@@ -19,6 +18,7 @@ from steno.proxy.metrics import CONTENT_TYPE, Metrics
 from steno.proxy.relay import Relay
 from steno.proxy.upstream_client import UpstreamClient
 from steno.proxy.upstreams import Upstream
+from steno.recording.statistics import RecorderStats
 from steno.version import VERSION
 from steno.wire.grouping import Identity
 from steno.wire.identifiers import SentIdentifiers
@@ -206,7 +206,7 @@ class Proxy:
 
     def _tell(self, path: str) -> web.Response:
         office = self._office
-        stats = office.standing if office is not None else Standing()
+        stats = office.standing.stats if office is not None else RecorderStats()
         if path == "/metrics":
             lost = office.lost_bytes if office is not None else 0
             return web.Response(

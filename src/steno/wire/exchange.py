@@ -183,7 +183,8 @@ class Exchange:
         self._identity = identity
         state = self._sessions.get(self.session_id)
         state.requests += 1
-        self._recording.begin_session(identity, opening.begun, new=state.requests == 1)
+        if state.requests == 1:
+            self._recording.begin_session(identity, opening.begun)
 
     def _record_request(self, at_s: float) -> None:
         opening, facts = self.opening, self._facts

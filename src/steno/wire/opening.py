@@ -71,13 +71,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class Recording(Protocol):
     """Where the events of exchanges go."""
 
-    def begin_session(self, identity: Identity, began: datetime, *, new: bool) -> None:
-        """Make a session known before its first event.
+    def begin_session(self, identity: Identity, began: datetime) -> None:
+        """Make a session known before its first event; called once for each.
 
         Args:
             identity: Who it is; `session_id` is set.
             began: When its first request arrived.
-            new: It is the first request of it that this recorder sees.
         """
 
     def record(self, event: Event) -> bool:

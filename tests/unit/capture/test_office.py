@@ -81,7 +81,7 @@ def test_killed(config, home, capsys):
     office.open(opening()).end(DONE)
     late = office.open(opening("late"))
     kill(office)
-    wait_for(lambda: office.standing.accepted or ends(home))
+    wait_for(lambda: office.standing.stats.accepted or ends(home))
     late.data(b"late")
     assert office.lost_bytes == 4
     late.end(DONE)

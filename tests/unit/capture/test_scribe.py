@@ -1,6 +1,5 @@
 """The scribe reads notes behind the traffic."""
 
-import asyncio
 import json
 import time
 
@@ -131,7 +130,6 @@ def test_no_room(desk, monkeypatch):
     for _ in range(100):
         pen.data(CHUNK)
     pen.end(DONE)
-    assert scribe.is_full
     monkeypatch.undo()
     scribe._rouse()
     wait_for(lambda: scribe._recorder.flush() and events(writer, Completed))
@@ -140,15 +138,6 @@ def test_no_room(desk, monkeypatch):
     assert (gap.what, gap.reason) == ("byte", "no_room")
     assert gap.count == scribe.lost_bytes > 0
     assert gap.count % len(CHUNK) == 0
-
-
-def test_room(desk, monkeypatch):
-    """Who waits for room goes on as soon as there is some, and after a second at the latest."""
-    scribe, _ = desk
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
-    monkeypatch.setattr(Scribe, "is_full", True)
-
-    asyncio.run(asyncio.wait_for(scribe.room(), 5))
 
 
 def test_other_requests(desk):
@@ -160,7 +149,7 @@ def test_other_requests(desk):
     wait_for(lambda: not scribe._notes)
     scribe._recorder.flush()
 
-    assert scribe.open_count == 0
+    assert not scribe._open
     assert writer.events == []
 
 
@@ -178,15 +167,15 @@ def test_opening_on_a_tape(desk, tmp_path):
     assert decode_opening(first.data) == pen.opening
 
 
-def test_header_names_the_program(home):
-    """A session's header names the program that is recorded."""
+def test_transcript(home):
+    """An exchange becomes a transcript: a header and the events in their order."""
     with steno.open(home) as recorder:
-        scribe = Scribe(recorder, open_spool=lambda *_: NoSpool(), program="app.py")
+        scribe = Scribe(recorder, open_spool=lambda *_: NoSpool())
         begin(scribe).end(DONE)
         assert scribe.close(5)
     lines = next(home.rglob("s.jsonl")).read_text().splitlines()
 
-    assert json.loads(lines[0])["program"] == "app.py"
+    assert json.loads(lines[0])["type"] == "session"
     assert [json.loads(line)["type"] for line in lines[1:]] == [
         "started", "request_recorded", "response_recorded", "completed",
     ]  # fmt: skip

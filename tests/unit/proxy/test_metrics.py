@@ -2,8 +2,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from steno.capture.desk import Standing
 from steno.proxy.metrics import Metrics
+from steno.recording.statistics import RecorderStats
 
 
 def test_figures():
@@ -13,7 +13,7 @@ def test_figures():
     metrics.count("openai", "upstream_failed", 502, 0.2, 0.001)
     metrics.count_bytes("reply", 100)
     metrics.open.inc()
-    text = metrics.render(Standing(accepted=5, dropped=2), 7).decode()
+    text = metrics.render(RecorderStats(accepted=5, dropped=2), 7).decode()
     samples = {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
@@ -33,4 +33,4 @@ def test_registries_of_their_own():
     first, second = Metrics(), Metrics()
     first.count_bytes("reply", 5)
 
-    assert b'direction="reply"' not in second.render(Standing(), 0)
+    assert b'direction="reply"' not in second.render(RecorderStats(), 0)

@@ -40,9 +40,8 @@ def path(home):
         class ToRecorder:
             record = staticmethod(recorder.record)
 
-            def begin_session(self, identity, began, *, new):
-                if new:
-                    recorder.session(identity.session_id)
+            def begin_session(self, identity, began):
+                recorder.session(identity.session_id)
 
         for number, body in enumerate(BODIES):
             opening = Opening(

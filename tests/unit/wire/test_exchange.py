@@ -53,9 +53,8 @@ class ListRecording:
         self.dropped = ()
         self.files = {}
 
-    def begin_session(self, identity, began, *, new):
-        if new:
-            self.sessions.append(identity)
+    def begin_session(self, identity, began):
+        self.sessions.append(identity)
 
     def record(self, event):
         if isinstance(event, self.dropped):
