@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec import json
 from msgspec.structs import replace
 
 from steno.events.model import (
@@ -22,6 +23,7 @@ from steno.events.model import (
     ToolCallRecorded,
 )
 from steno.events.parts import SessionMetadata, Tokens
+from steno.events.references import ReservedKeyError
 from steno.recording.measures import ToolMeasures, token_totals
 from steno.wire.bodies import Collector, decode_body, parse, write_body
 from steno.wire.coding import CodingError
@@ -35,6 +37,7 @@ from steno.wire.replies import ReplyCollector
 
 if TYPE_CHECKING:
     from steno.events.model import Event
+    from steno.events.references import Holdings
     from steno.wire.bodies import Spool
     from steno.wire.opening import Opening, Recording
     from steno.wire.sessions import Sessions
@@ -247,7 +250,7 @@ class Exchange:
                     execution_time_ms=round((opening.begun_s - call.replied_s) * 1000),
                     output_size_bytes=_size(result.output),
                     success=result.success,
-                    tool_output=state.holdings.compact(result.output),
+                    tool_output=_refer(result.output, state.holdings),
                 )
             )
 
@@ -367,6 +370,15 @@ class Exchange:
         return self.opening.begun + timedelta(seconds=max(0.0, at_s - self.opening.begun_s))
 
 
+def _refer(output: Any, holdings: Holdings) -> Any:
+    """Write a tool's output with references; as JSON text where it reads as if it held some."""
+    try:
+        return holdings.compact(output)
+    except (ReservedKeyError, RecursionError):
+        holdings.settle(accepted=False)
+        return json.encode(output).decode()
+
+
 def _milliseconds(seconds: float) -> float:
     return round(max(0.0, seconds) * 1000, 3)
 
@@ -374,8 +386,6 @@ def _milliseconds(seconds: float) -> float:
 def _size(output: Any) -> int | None:
     if output is None:
         return None
-    from msgspec import json  # most requests carry no result
-
     return len(
         output.encode("utf-8", "replace") if isinstance(output, str) else json.encode(output)
     )

@@ -131,5 +131,5 @@ def test_work(home, tmp_path, monkeypatch, closed):
     found = ends(home)
     assert found["r2"].partition(":")[0] == ("stopped" if closed else "interrupted")
     assert (last.final, last.sessions, last.stats.pending) == (True, ("s",), 0)
-    assert [(model["model"], model["requests"]) for model in last.models] == [("m", 2)]
+    assert [(model.model, model.requests) for model in last.models] == [("m", 2)]
     assert list(folder.iterdir()) == []

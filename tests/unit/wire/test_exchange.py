@@ -295,6 +295,25 @@ def test_tool_result_is_one_fact(begin, recording):
     assert recording.of(Completed)[0].total_tool_calls == 1
 
 
+def test_hostile_tool_result(begin, recording):
+    """A tool's result that reads as if it held references costs its exchange nothing."""
+    target = "/v1/messages"
+    call = {
+        "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use",
+        "content": [{"type": "tool_use", "id": "c1", "name": "read", "input": {}}],
+    }  # fmt: skip
+    exchange = begin({"model": "m", "messages": []}, target=target)
+    exchange.begin_reply(200, JSON, 101.0)
+    exchange.add_reply(json.dumps(call).encode(), 101.0)
+    exchange.end(DONE, 101.0)
+    output = [{"type": "text", "text": "x", "steno.text": "0" * 32}]
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": output}
+    begin({"model": "m", "messages": [{"role": "user", "content": [result]}]}, target=target)
+    outcome = recording.of(ToolCallRecorded)[-1]
+
+    assert json.loads(outcome.tool_output) == output
+
+
 def test_dropped_events_are_not_referred_to(begin, recording):
     """Where a request could not be recorded, the next one holds all of it again."""
     body = {"model": "gpt-5", "messages": [{"role": "user", "content": "x" * 500}]}
