@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test clients lint bench soak clean
+.PHONY: help demo test clients owui lint bench soak clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -12,11 +12,15 @@ demo: .venv/.demo ## Record a program with its model calls, then look at them
 
 test: .venv/.test ## Run all tests but the long ones
 	scripts/install-test-tools
-	$(BIN)/python -m pytest -m "not soak and not clients"
+	$(BIN)/python -m pytest -m "not soak and not clients and not owui"
 
 clients: .venv/.test ## Drive the real Codex CLI and Claude Code through the proxy
 	scripts/install-clients
 	$(BIN)/python -m pytest -m clients tests/clients
+
+owui: .venv/.test ## Drive the real Open WebUI with functions that import steno
+	scripts/install-open-webui
+	$(BIN)/python -m pytest -m owui --timeout 600 tests/owui
 
 lint: .venv/.lint .venv/.test ## Check style, types and import contracts
 	$(BIN)/ruff check .
@@ -42,7 +46,7 @@ clean: ## Remove what the other targets made
 	@touch $@
 
 .venv/.installed: .venv/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[proxy,prices]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[proxy,prices,archives]'
 	@touch $@
 
 .venv/.demo: .venv/.installed requirements/demo.txt

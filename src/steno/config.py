@@ -12,145 +12,30 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
 from steno.config_file import Found, fits, read_settings
+from steno.config_keys import KEYS, RECORDING, Key
 from steno.errors import ConfigError
-
-Kind = Literal["bool", "int", "path", "choice", "text", "secret"]
-
-
-class Key(Struct, frozen=True):
-    """One setting that exists.
-
-    Attributes:
-        name: Its dotted name in the file.
-        kind: What its values are.
-        default: Its default; paths are relative to the home.
-        variable: The environment variable that overrides the file.
-        meaning: What it does, for ``steno config show``.
-        low: The smallest number that is allowed.
-        high: The greatest number that is allowed.
-        choices: The words that are allowed.
-        example: What a text looks like.
-    """
-
-    name: str
-    kind: Kind
-    default: Any
-    variable: str
-    meaning: str
-    low: int = 0
-    high: int = 0
-    choices: tuple[str, ...] = ()
-    example: str = ""
-
-    @property
-    def allowed(self) -> str:
-        """Say what values are allowed."""
-        if self.kind == "bool":
-            return "true or false"
-        if self.kind == "int":
-            return f"a whole number from {self.low} to {self.high}"
-        if self.kind == "choice":
-            return ", ".join(self.choices)
-        return self.example or {"path": "a path"}.get(self.kind, "a text")
-
-
-_ROOT = "session_recording"
-
-
-def _key(name: str, kind: Kind, default: Any, meaning: str, **limits: Any) -> Key:
-    variable = "STENO_" + name.upper().replace(".", "_")
-    if name == "enabled":
-        variable = "STENO_SESSION_RECORDING_ENABLED"
-    return Key(f"{_ROOT}.{name}", kind, default, variable, meaning, **limits)
-
-
-def _proxy(name: str, kind: Kind, default: Any, meaning: str, **limits: Any) -> Key:
-    variable = "" if "*" in name else "STENO_PROXY_" + name.upper()
-    return Key(f"proxy.{name}", kind, default, variable, meaning, **limits)
-
-
-KEYS = (
-    _key("enabled", "bool", True, "master switch; false records nothing"),
-    _key("jsonl.enabled", "bool", True, "write transcripts"),
-    _key("jsonl.directory", "path", "sessions", "folder of the transcripts"),
-    _key(
-        "jsonl.durability", "choice", "os", choices=("os", "fsync"),
-        meaning="what was written survives: os, a killed process; fsync, the loss of power",
-    ),
-    _key("sqlite.enabled", "bool", True, "keep the index"),
-    _key("sqlite.path", "path", "sessions.db", "database of the index"),
-    _key(
-        "sqlite.max_connections", "int", 5, low=1, high=1000,
-        meaning="connections to the index that one process may open; recording needs one",
-    ),
-    _key(
-        "worker.batch_size", "int", 100, low=1, high=100_000,
-        meaning="events after which a batch is written",
-    ),
-    _key(
-        "worker.batch_timeout_ms", "int", 100, low=1, high=60_000,
-        meaning="milliseconds after which an accepted event is on disk",
-    ),
-    _key(
-        "worker.channel_buffer_size", "int", 10_000, low=1, high=10_000_000,
-        meaning="events that may be in memory; beyond that, see overflow",
-    ),
-    _key(
-        "worker.overflow", "choice", "drop", choices=("drop", "block"),
-        meaning="when the buffer is full: drop and count the event, or block the caller",
-    ),
-    _key(
-        "worker.block_timeout_ms", "int", 1000, low=1, high=600_000,
-        meaning="milliseconds that block waits before it drops after all",
-    ),
-    _key(
-        "worker.max_event_bytes", "int", 16 * 1024 * 1024, low=1024, high=1 << 30,
-        meaning="bytes of a line beyond which an event's texts are cut, with size and digest",
-    ),
-    _proxy(
-        "listeners.*.address", "text", None, example="127.0.0.1:8788",
-        meaning="where the proxy listens",
-    ),
-    _proxy(
-        "listeners.*.upstream", "text", None, example="openai",
-        meaning="the upstream to which everything goes; without it, the path names the upstream",
-    ),
-    _proxy(
-        "upstreams.*.url", "text", None, example="https://llm.example.com",
-        meaning="where an upstream is; paths of requests are appended",
-    ),
-    _proxy(
-        "upstreams.*.provider", "text", None, example="openai",
-        meaning="the provider that events name; the upstream's own name without it",
-    ),
-    _proxy("token", "secret", None, "what clients must send to a listener off loopback"),
-    _proxy(
-        "upstream_timeout_s", "int", 600, low=1, high=86_400,
-        meaning="seconds without a byte from the upstream after which a request is given up",
-    ),
-    _proxy(
-        "grace_s", "int", 30, low=0, high=3600,
-        meaning="seconds for which a shutdown waits for open streams",
-    ),
-    _proxy("record_other", "bool", False, "record also requests of which no protocol is known"),
-    _proxy("send_end_user_id", "bool", False, "set `user` and metadata.user_id for OpenRouter"),
-    _proxy("send_session_id", "bool", False, "set metadata.session_id for OpenRouter"),
-    _proxy("send_chat_id", "bool", False, "set metadata.chat_id for OpenRouter"),
-    _proxy("send_message_id", "bool", False, "set metadata.message_id for OpenRouter"),
-)  # fmt: skip
-"""Every key, in the order in which it is shown."""
 
 _BY_NAME = {key.name: key for key in KEYS}
 _FAMILIES = (
     "STENO_SESSION_RECORDING_", "STENO_JSONL_", "STENO_SQLITE_", "STENO_WORKER_", "STENO_PROXY_",
+    "STENO_ARCHIVE_",
 )  # fmt: skip
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+
+
+class RetentionConfig(Struct, frozen=True):
+    """When transcripts are let go; see `KEYS`."""
+
+    max_age_days: int | None
+    max_total_size_gb: int | None
+    compress_after_days: int | None
+    cleanup_interval_minutes: int
 
 
 class JsonlConfig(Struct, frozen=True):
@@ -159,6 +44,7 @@ class JsonlConfig(Struct, frozen=True):
     enabled: bool
     directory: Path
     durability: str
+    retention: RetentionConfig
 
 
 class SqliteConfig(Struct, frozen=True):
@@ -209,6 +95,23 @@ class ProxyConfig(Struct, frozen=True):
     send_message_id: bool
 
 
+class ArchiveConfig(Struct, frozen=True):
+    """Settings of the sealed archives; see `KEYS`."""
+
+    enabled: bool
+    directory: Path
+    password: str | None
+    recipients: tuple[str, ...]
+    retention_days: int
+    cleanup_interval_seconds: int
+    compression: str
+    compresslevel: int | None
+    max_lines: int
+    format: str
+    api_calls: bool
+    stale_seconds: int
+
+
 class Config(Struct, frozen=True):
     """All settings in force.
 
@@ -219,6 +122,7 @@ class Config(Struct, frozen=True):
         sqlite: Settings of the index.
         worker: Settings of the worker.
         proxy: Settings of the proxy.
+        archive: Settings of the sealed archives.
         sources: Where the value of each key comes from, by its dotted name.
     """
 
@@ -228,6 +132,7 @@ class Config(Struct, frozen=True):
     sqlite: SqliteConfig
     worker: WorkerConfig
     proxy: ProxyConfig
+    archive: ArchiveConfig
     sources: Mapping[str, str]
 
 
@@ -281,7 +186,7 @@ def load_config(
         values[key.name] = _from_text(key, text)
         sources[key.name] = f"environment {key.variable}"
     for name, value in (overrides or {}).items():
-        key = _BY_NAME.get(name) or _BY_NAME.get(f"{_ROOT}.{name}")  # type: ignore[assignment]
+        key = _BY_NAME.get(name) or _BY_NAME.get(f"{RECORDING}.{name}")  # type: ignore[assignment]
         if key is None:
             raise ConfigError(f"there is no setting {name!r}", hint=suggest(name, _BY_NAME))
         values[key.name] = _check(key, value, "argument", Path.cwd())
@@ -295,9 +200,12 @@ def _find(name: str) -> Key:
 
 
 def _build(home: Path, values: Mapping[str, Any], sources: Mapping[str, str]) -> Config:
-    def section(name: str, root: str = f"{_ROOT}.") -> dict[str, Any]:
+    def section(name: str, root: str = f"{RECORDING}.") -> dict[str, Any]:
         start = f"{root}{name}."
         return {key.removeprefix(start): values[key] for key in values if key.startswith(start)}
+
+    def plain(name: str, root: str = f"{RECORDING}.") -> dict[str, Any]:
+        return {key: value for key, value in section(name, root).items() if "." not in key}
 
     def named(name: str, kind: type[Any]) -> dict[str, Any]:
         found: dict[str, dict[str, Any]] = {}
@@ -306,21 +214,33 @@ def _build(home: Path, values: Mapping[str, Any], sources: Mapping[str, str]) ->
             found.setdefault(each, {})[field] = value
         return {each: kind(**fields) for each, fields in found.items()}
 
-    proxy = {key: value for key, value in section("proxy", "").items() if "." not in key}
-
+    retention = RetentionConfig(**section("jsonl.retention"))
+    _check_retention(retention, sources)
     return Config(
         home,
-        values[f"{_ROOT}.enabled"],
-        JsonlConfig(**section("jsonl")),
+        values[f"{RECORDING}.enabled"],
+        JsonlConfig(retention=retention, **plain("jsonl")),
         SqliteConfig(**section("sqlite")),
         WorkerConfig(**section("worker")),
         ProxyConfig(
             listeners=named("listeners", ListenerConfig),
             upstreams=named("upstreams", UpstreamConfig),
-            **proxy,
+            **plain("proxy", ""),
         ),
+        ArchiveConfig(**section("archive", "")),
         dict(sources),
     )
+
+
+def _check_retention(retention: RetentionConfig, sources: Mapping[str, str]) -> None:
+    """Refuse to compress what is deleted before."""
+    after, age = retention.compress_after_days, retention.max_age_days
+    if after is not None and age is not None and after >= age:
+        name = f"{RECORDING}.jsonl.retention.compress_after_days"
+        raise ConfigError(
+            f"{name} is {after} ({sources[name]}), and transcripts are deleted after {age} days",
+            hint="compress_after_days must be less than max_age_days",
+        )
 
 
 def describe(config: Config) -> list[Setting]:
@@ -329,7 +249,7 @@ def describe(config: Config) -> list[Setting]:
     for key in KEYS:
         for name in _named(key.name, config.sources):
             value: Any = config
-            for part in name.removeprefix(f"{_ROOT}.").split("."):
+            for part in name.removeprefix(f"{RECORDING}.").split("."):
                 value = value[part] if isinstance(value, dict) else getattr(value, part)
             if key.kind == "secret" and value is not None:
                 value = "(set)"
@@ -371,6 +291,10 @@ def _from_text(key: Key, text: str) -> Any:
     word = text.strip().lower()
     if key.kind == "bool" and word in _TRUE | _FALSE:
         value = word in _TRUE
+    elif key.optional and word in {"", "null", "none"}:
+        value = None
+    elif key.kind == "texts":
+        value = [part.strip() for part in text.split(",") if part.strip()]
     elif key.kind == "int":
         try:
             value = int(text)
@@ -384,8 +308,14 @@ def _from_file(key: Key, found: Found, folder: Path) -> Any:
 
 
 def _check(key: Key, value: Any, place: str, folder: Path) -> Any:
+    if value is None and key.optional:
+        return None
     if key.kind == "bool" and isinstance(value, bool):
         return value
+    if key.kind == "texts" and isinstance(value, (list, tuple)):
+        texts = tuple(each.strip() if isinstance(each, str) else "" for each in value)
+        if all(texts):
+            return texts
     if key.kind == "int" and type(value) is int and key.low <= value <= key.high:
         return value
     if key.kind == "choice" and isinstance(value, str) and value in key.choices:

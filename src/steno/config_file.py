@@ -1,8 +1,8 @@
 """Read ``steno.yaml`` into settings, each with the line on which it stands.
 
 Strategy: the file is composed into YAML nodes, which know their lines, and only scalars under
-known keys are turned into values. Aliases are refused: a configuration needs none, and nested ones
-can grow without bound.
+known keys, and lists of scalars, are turned into values. Aliases are refused: a configuration needs
+none, and nested ones can grow without bound.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Found(Struct, frozen=True):
 
     Attributes:
         key: Its dotted name.
-        value: Its value: text, number, bool or None; a list or mapping is given as text.
+        value: Its value: text, number, bool, None, or a list of these; a mapping, or a list of
+            anything else, is given as text.
         place: The file's name and the line.
     """
 
@@ -160,6 +161,10 @@ def _unknown(name: str, prefix: str, line: str, known: tuple[str, ...]) -> Confi
 def _value(node: yaml.Node) -> Any:
     import yaml
 
+    if isinstance(node, yaml.SequenceNode) and all(
+        isinstance(each, yaml.ScalarNode) for each in node.value
+    ):
+        return [_value(each) for each in node.value]
     if not isinstance(node, yaml.ScalarNode):
         return _text(node)
     try:

@@ -9,6 +9,7 @@ The tree::
      +-- SchemaVersionError    a database that a newer (or another) program made
      +-- TranscriptError       a transcript that can't be read at all
      +-- QueryError            a query that the index refused
+     +-- ArchiveError          an archive that can't be sealed, opened or verified
 
 ``record()`` raises none of these: what goes wrong on the way of an event is counted, shown by
 ``Recorder.stats()`` and said once at a rate.
@@ -78,3 +79,18 @@ class TranscriptError(StenoError):
 
 class QueryError(StenoError):
     """A query that the index refused."""
+
+
+class ArchiveError(StenoError):
+    """An archive that can't be sealed, opened or verified.
+
+    Attributes:
+        reason: Which of the ways to fail it is: ``password`` (it, or the key, is the wrong one, or
+            there is none), ``truncated``, ``tampered``, ``foreign`` (no archive of steno's),
+            ``missing`` or ``other``.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "other") -> None:
+        """Keep the kind of failure, by which programs tell a wrong password from damage."""
+        super().__init__(message, hint=hint)
+        self.reason = reason

@@ -254,3 +254,97 @@ def test_any_file(load, data):
         load(data)
     except ConfigError:
         pass
+
+
+def test_archive_valves(tmp_path):
+    """The archive's settings come from the variables named as the valves, and from the file."""
+    file = tmp_path / "steno.yaml"
+    file.write_text(
+        "archive:\n  compresslevel: null\n  recipients:\n    - age1abc\n    - age1def\n"
+        "  format: text\n"
+    )
+    config = load_config(
+        file,
+        home=tmp_path,
+        environ={
+            "SESSION_LOG_STORE_ENABLED": "true",
+            "SESSION_LOG_DIR": "/var/log/chats",
+            "SESSION_LOG_ZIP_PASSWORD": "correct horse",
+            "SESSION_LOG_MAX_LINES": "100",
+            "SESSION_LOG_FORMAT": "jsonl",
+            "SESSION_LOG_ASSEMBLER_BATCH_SIZE": "25",
+        },
+    ).archive
+
+    assert config.enabled
+    assert str(config.directory) == "/var/log/chats"
+    assert config.password == "correct horse"
+    assert config.recipients == ("age1abc", "age1def")
+    assert (config.max_lines, config.format, config.compresslevel) == (100, "jsonl", None)
+    assert (config.compression, config.retention_days) == ("deflated", 90)
+
+
+def test_recipients_of_a_variable(tmp_path):
+    """Several recipients stand in one variable, separated by commas."""
+    config = load_config(home=tmp_path, environ={"STENO_ARCHIVE_RECIPIENTS": "age1a, age1b,"})
+
+    assert config.archive.recipients == ("age1a", "age1b")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("archive:\n  recipients: age1abc\n", "archive.recipients is 'age1abc' (steno.yaml:2)"),
+        ("archive:\n  recipients: [a, [b]]\n", "archive.recipients is 'a list' (steno.yaml:2)"),
+        ("archive:\n  recipients: ['']\n", "archive.recipients is [''] (steno.yaml:2)"),
+        ("archive:\n  compresslevel: 10\n", "archive.compresslevel is 10 (steno.yaml:2)"),
+    ],
+)
+def test_archive_settings_that_are_wrong(tmp_path, text, problem):
+    """A value that an archive can't use is an error that names the line."""
+    file = tmp_path / "steno.yaml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, home=tmp_path, environ={})
+
+    assert caught.value.message == problem
+
+
+def test_retention_is_off(tmp_path):
+    """Nothing is deleted or compressed unless it is configured, whichever other key is given."""
+    retention = load_config(
+        home=tmp_path, environ={"STENO_JSONL_RETENTION_CLEANUP_INTERVAL_MINUTES": "5"}
+    ).jsonl.retention
+
+    assert retention.max_age_days is None
+    assert retention.max_total_size_gb is None
+    assert retention.compress_after_days is None
+    assert retention.cleanup_interval_minutes == 5
+
+
+@pytest.mark.parametrize(
+    ("age", "after", "allowed"), [("7", "7", False), ("7", "6", True), ("", "9", True)]
+)
+def test_compressed_before_deleted(tmp_path, age, after, allowed):
+    """Transcripts can't be compressed on the day when they are deleted, or later."""
+    environ = {
+        "STENO_JSONL_RETENTION_MAX_AGE_DAYS": age,
+        "STENO_JSONL_RETENTION_COMPRESS_AFTER_DAYS": after,
+    }
+    if allowed:
+        assert load_config(home=tmp_path, environ=environ).jsonl.retention.compress_after_days
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_config(home=tmp_path, environ=environ)
+
+    assert caught.value.hint == "compress_after_days must be less than max_age_days"
+
+
+@pytest.mark.parametrize("name", ["MAX_AGE_DAYS", "MAX_TOTAL_SIZE_GB", "COMPRESS_AFTER_DAYS"])
+def test_retention_of_zero(tmp_path, name):
+    """A limit of zero is an error, not a home that is emptied."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(home=tmp_path, environ={f"STENO_JSONL_RETENTION_{name}": "0"})
+
+    assert caught.value.hint.startswith("allowed: a whole number from 1 to ")
