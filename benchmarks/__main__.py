@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks.measuring import Result
 
 NAMES = (
-    "call", "throughput", "loop", "memory", "startup",
+    "call", "throughput", "loop", "memory", "startup", "logs",
     "proxy_latency", "proxy_throughput", "proxy_memory", "proxy_linear",
+    "archives",
 )  # fmt: skip
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

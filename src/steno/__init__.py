@@ -8,6 +8,7 @@ The map, in the order in which an event passes:
 
 - ``events``: what is recorded; ``storage``: where bytes lie; ``writers``: who stores a batch;
 - ``recording``: how an event gets there; ``opening``: a recorder from a home or a configuration;
+- ``logs``: the standard library's logging, into the session; ``archives``: sealing it;
 - ``transcripts``: reading back; ``query``: finding; ``cli``: the commands;
 - ``testing``: doubles for tests of programs that record.
 
@@ -17,6 +18,7 @@ What is listed here is public; everything else may change without notice.
 from __future__ import annotations
 
 from steno.errors import (
+    ArchiveError,
     ConfigError,
     IdentityError,
     QueryError,
@@ -67,10 +69,16 @@ from steno.writers.jsonl import JsonlWriter
 TYPE_CHECKING = False
 __version__ = VERSION
 if TYPE_CHECKING:
+    from steno.logs.capture import configure_logging, restore_logging
+    from steno.logs.carrying import ScopedThreadPoolExecutor, carry_scope
+    from steno.logs.levels import resolve_level
+    from steno.logs.lines import LogLine
+    from steno.logs.scope import LogScope, log_scope
     from steno.writers.sqlite import SqliteWriter
 
 __all__ = [
     "Alteration",
+    "ArchiveError",
     "ArtefactSaved",
     "Batch",
     "Completed",
@@ -81,7 +89,9 @@ __all__ = [
     "Header",
     "IdentityError",
     "JsonlWriter",
+    "LogLine",
     "LogRecorded",
+    "LogScope",
     "Processor",
     "QueryError",
     "Recorder",
@@ -92,6 +102,7 @@ __all__ = [
     "ResponseRecorded",
     "SchemaVersionError",
     "Scope",
+    "ScopedThreadPoolExecutor",
     "Session",
     "SessionMetadata",
     "SqliteWriter",
@@ -113,17 +124,38 @@ __all__ = [
     "Writer",
     "WriterStats",
     "__version__",
+    "carry_scope",
+    "configure_logging",
     "current_scope",
     "from_config",
+    "log_scope",
     "open",
+    "resolve_level",
+    "restore_logging",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load the SQLite writer when it is first named, and with it the database driver."""
-    if name == "SqliteWriter":
-        from steno.writers.sqlite import SqliteWriter
+_LATER = {
+    "LogLine": "steno.logs.lines",
+    "LogScope": "steno.logs.scope",
+    "ScopedThreadPoolExecutor": "steno.logs.carrying",
+    "SqliteWriter": "steno.writers.sqlite",
+    "carry_scope": "steno.logs.carrying",
+    "configure_logging": "steno.logs.capture",
+    "log_scope": "steno.logs.scope",
+    "resolve_level": "steno.logs.levels",
+    "restore_logging": "steno.logs.capture",
+}
+"""What is loaded when it is first named: the database driver, ``logging`` and thread pools."""
 
-        return SqliteWriter
+
+def __getattr__(name: str) -> object:
+    """Load what not every program needs, when it is first named."""
+    if name in _LATER:
+        from importlib import import_module
+
+        value: object = getattr(import_module(_LATER[name]), name)
+        globals()[name] = value
+        return value
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

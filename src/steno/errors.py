@@ -10,6 +10,7 @@ The tree::
      +-- TranscriptError       a transcript that can't be read at all
      +-- QueryError            a query that the index refused
      +-- ArchiveError          an archive that can't be sealed, opened or verified
+     +-- RetentionError        a hold that can't be read or placed, or a round that can't be begun
 
 ``record()`` raises none of these: what goes wrong on the way of an event is counted, shown by
 ``Recorder.stats()`` and said once at a rate.
@@ -94,3 +95,7 @@ class ArchiveError(StenoError):
         """Keep the kind of failure, by which programs tell a wrong password from damage."""
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class RetentionError(StenoError):
+    """A hold that can't be read or placed, or a round of letting go that can't be begun."""

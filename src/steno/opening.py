@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import TYPE_CHECKING
 
 from steno import notices
@@ -75,7 +76,28 @@ def from_config(
         dead_letters=find_home(chosen.home).dead_letters,
         left_open=left_open,
     )
-    return Recorder(_writers(chosen), settings)
+    recorder = Recorder(_writers(chosen), settings)
+    _let_go(recorder, chosen)
+    return recorder
+
+
+def _let_go(recorder: Recorder, config: Config) -> None:
+    """Begin to let go in the background what the configuration names, if it names anything."""
+    retention = config.jsonl.retention
+    wanted = (retention.max_age_days, retention.max_total_size_gb, retention.compress_after_days)
+    transcripts = config.enabled and wanted != (None,) * len(wanted)
+    if not transcripts and not config.archive.enabled:
+        return
+    # Only those who let go pay for the import.
+    from steno.retention.configured import intervals_of, places_of, rules_of
+    from steno.retention.sweeper import Sweeper
+
+    rules = rules_of(config) if transcripts else rules_of(config).of_archives
+    sweeper = Sweeper(places_of(config), rules, intervals_of(config))
+    recorder.attach(sweeper)
+    # A recorder that is dropped without `close` takes it along.
+    weakref.finalize(recorder, sweeper.stop)
+    sweeper.start()
 
 
 def _path(path: str | os.PathLike[str] | None) -> str | None:

@@ -99,3 +99,30 @@ def test_a_newer_index_is_refused(home):
 
     with pytest.raises(steno.SchemaVersionError, match="Unsupported schema version: 2"):
         steno.open(home)
+
+
+def test_letting_go_costs_nothing_unasked(home):
+    """Where nothing is to be let go, nothing of it is even imported."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, steno\nrecorder = steno.from_config(home=sys.argv[1])\nrecorder.close()\n"
+        "print([name for name in sys.modules if name.startswith('steno.retention')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home)], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_letting_go_in_the_background(home):
+    """Where something is to be let go, the recorder has somebody who does it, and closes him."""
+    home.mkdir()
+    write(home, "session_recording: {jsonl: {retention: {max_total_size_gb: 1}}}")
+
+    with steno.from_config(home=home) as recorder:
+        (sweeper,) = recorder.sources
+        assert sweeper._thread.is_alive()
+    assert not sweeper._thread.is_alive()

@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from steno import notices
 from steno.capture.beginning import begin_session
 from steno.capture.clerk import Clerk
+from steno.capture.courtesy import Courtesy
 from steno.capture.log import LogReader, compact_segment, list_segments
 from steno.capture.recovery import left_open, recover
 from steno.capture.spools import FileSpool
@@ -129,11 +130,21 @@ class DeskRecording:
 class Desk:
     """Reads one log to its end."""
 
-    def __init__(self, folder: Path, recorder: Recorder, clerk: Clerk) -> None:
-        """Begin at the log's beginning."""
+    def __init__(
+        self, folder: Path, recorder: Recorder, clerk: Clerk, courtesy: Courtesy | None = None
+    ) -> None:
+        """Begin at the log's beginning.
+
+        Args:
+            folder: The folder of the log.
+            recorder: Takes the events.
+            clerk: Takes the frames.
+            courtesy: Decides when to let the traffic go first; never, when it is not given.
+        """
         self._folder = folder
         self._recorder = recorder
         self._clerk = clerk
+        self._courtesy = courtesy or Courtesy()
         self._reader = LogReader(folder)
         self._unsettled: dict[Path, set[int]] = {}
         self._settled_s = 0.0
@@ -147,6 +158,7 @@ class Desk:
             for frame in frames:
                 self._clerk.take(frame)
                 numbers.add(frame.number)
+                self._courtesy.give_way(frame.at_s)
             self._settle_at_times()
         self._settle_at_times()
 
@@ -215,7 +227,7 @@ def work(assignment: Assignment, news_fd: int, say: Any) -> None:
         recover(dead, recorder, sessions, functools.partial(FileSpool, home))
         recording = DeskRecording(recorder, home, tally, assignment.program)
         clerk = Clerk(recording)
-        desk = Desk(Path(assignment.folder), recorder, clerk)
+        desk = Desk(Path(assignment.folder), recorder, clerk, Courtesy(news_fd))
         told_s = 0.0
         while _wait(news_fd):
             time.sleep(_PAUSE_S)

@@ -21,7 +21,7 @@ import msgspec
 from steno.storage.files import FILE_MODE, replace_file, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
 
 SEGMENT_BYTES = 8 * 1024 * 1024
@@ -31,6 +31,7 @@ OPENED, REQUEST, SENT, STATUS, REPLY, ENDED, LOST, CLOSED = range(1, 9)
 of the exchange, a count of bytes that were let go, and the end of the log."""
 
 _FRAME = struct.Struct("<BIdI")
+_ENCODER = msgspec.json.Encoder()
 _MAX_DATA = 64 * 1024 * 1024
 _READ = 1024 * 1024
 _SUFFIX = ".log"
@@ -46,18 +47,19 @@ class Frame(NamedTuple):
 
 
 def frame(kind: int, number: int, at_s: float, data: bytes = b"") -> bytes:
-    """Write the head of a frame; its data follow, in the frame or behind it."""
+    """Write a frame."""
     return _FRAME.pack(kind, number, at_s, len(data)) + data
-
-
-def frame_head(kind: int, number: int, at_s: float, length: int) -> bytes:
-    """Write the head of a frame whose data are written behind it."""
-    return _FRAME.pack(kind, number, at_s, length)
 
 
 def frame_json(kind: int, number: int, at_s: float, value: object) -> bytes:
     """Write a frame that holds JSON."""
-    return frame(kind, number, at_s, msgspec.json.encode(value))
+    return frame(kind, number, at_s, _ENCODER.encode(value))
+
+
+def read_frame(note: bytes) -> Frame:
+    """Read a frame that is whole."""
+    kind, number, at_s, _ = _FRAME.unpack_from(note)
+    return Frame(kind, number, at_s, note[_FRAME.size :])
 
 
 def list_segments(folder: Path) -> list[Path]:
@@ -96,8 +98,8 @@ class LogWriter:
     def _name(self, number: int) -> Path:
         return self._folder / f"{number:08d}{_SUFFIX}"
 
-    def append(self, pieces: list[bytes]) -> None:
-        """Append whole frames, given in pieces.
+    def append(self, frames: list[bytes]) -> None:
+        """Append whole frames.
 
         Raises:
             OSError: Nothing was appended: what could be written of them was taken back.
@@ -107,13 +109,13 @@ class LogWriter:
             before = self._fd
             self._fd = self._open()
             os.close(before)
+        data = b"".join(frames)
         try:
-            for piece in _gather(pieces):
-                write_all(self._fd, piece)
+            write_all(self._fd, data)
         except OSError:
             self._take_back()
             raise
-        self._size += sum(map(len, pieces))
+        self._size += len(data)
 
     def _take_back(self) -> None:
         """Leave what was whole; a reader may be in the middle of the rest, so go on elsewhere."""
@@ -126,24 +128,6 @@ class LogWriter:
     def close(self) -> None:
         """End it."""
         os.close(self._fd)
-
-
-def _gather(pieces: list[bytes]) -> Iterator[bytes]:
-    """Join small pieces; large ones are not copied."""
-    small: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        if len(piece) >= _READ // 16:
-            yield b"".join(small)
-            yield piece
-            small, size = [], 0
-            continue
-        small.append(piece)
-        size += len(piece)
-        if size >= _READ:
-            yield b"".join(small)
-            small, size = [], 0
-    yield b"".join(small)
 
 
 class LogReader:

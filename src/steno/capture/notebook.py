@@ -1,7 +1,8 @@
 """The notebook: what passes is noted in a log, for a recorder in a process of its own.
 
-Strategy: the thread that carries the traffic appends to a list and goes on. Another one writes what
-has gathered to the log, where a disk may stall without holding up a byte, and pokes the recorder.
+Strategy: the thread that carries the traffic appends a frame to a list and goes on. Another one
+writes what has gathered to the log, where a disk may stall without holding up a byte, and pokes the
+recorder. It wakes seldom: each time it does, the traffic's thread waits for the interpreter.
 The memory that notes may take is bounded: beyond it the traffic waits a moment (`room`), and if the
 disk hangs for longer, bytes are let go and the log says so.
 """
@@ -15,7 +16,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from steno import notices
 from steno.capture.log import (
@@ -29,8 +30,8 @@ from steno.capture.log import (
     STATUS,
     LogWriter,
     frame,
-    frame_head,
     frame_json,
+    read_frame,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -38,26 +39,20 @@ if TYPE_CHECKING:
 
     from steno.wire.opening import Opening, Outcome
 
-_PAUSE_S = 0.005
-"""Between two writes: notes are cheaper by the dozen."""
+_PAUSE_S = 0.04
+"""Between two writes: notes are cheaper by the dozen, and 100 ms are promised."""
 
-_MAX_PENDING = 2 * 1024 * 1024
+_HURRY = 1024 * 1024
+"""Bytes of notes that are written at once."""
+
+_MAX_PENDING = 4 * 1024 * 1024
 """Bytes of notes that may wait for the disk before the traffic does."""
 
 _PATIENCE_S = 1.0
 """Seconds for which the traffic waits for room, at most."""
 
 _LOOK_S = 0.002
-
-
-class _Note(NamedTuple):
-    """A frame that waits; `missing` bytes of the traffic are missing if it is not written."""
-
-    kind: int
-    number: int
-    missing: int
-    frame: bytes
-    data: bytes = b""
+_OF_DATA = frozenset({REQUEST, REPLY})
 
 
 class LogPen:
@@ -69,7 +64,7 @@ class LogPen:
         self._notebook = notebook
         self._number = number
         self._ended = False
-        notebook.note(OPENED, number, frame_json(OPENED, number, opening.begun_s, opening))
+        notebook.note(number, frame_json(OPENED, number, opening.begun_s, opening))
 
     def request(self, data: bytes) -> None:
         """Note a piece of the request's body."""
@@ -77,13 +72,12 @@ class LogPen:
 
     def sent(self) -> None:
         """Note that the request is whole, and goes to the provider."""
-        number = self._number
-        self._notebook.note(SENT, number, frame(SENT, number, time.monotonic()))
+        self._notebook.note(self._number, frame(SENT, self._number, time.monotonic()))
 
     def reply(self, status: int, headers: dict[str, str]) -> None:
         """Note the head of the reply; names of headers in lower case."""
         head = frame_json(STATUS, self._number, time.monotonic(), (status, headers))
-        self._notebook.note(STATUS, self._number, head)
+        self._notebook.note(self._number, head)
 
     def data(self, data: bytes) -> None:
         """Note a piece of the reply's body."""
@@ -94,7 +88,7 @@ class LogPen:
         if not self._ended:
             self._ended = True
             end = frame_json(ENDED, self._number, time.monotonic(), (outcome, overhead_s))
-            self._notebook.note(ENDED, self._number, end)
+            self._notebook.note(self._number, end)
             self._notebook.open_count -= 1
 
 
@@ -119,14 +113,14 @@ class Notebook:
         self._log = LogWriter(folder)
         self._poke_fd = poke_fd
         self._numbers = itertools.count(1)
-        self._notes: deque[_Note] = deque()
+        self._notes: deque[bytes] = deque()
         # Each of these is written by one thread alone: the traffic's, or the notebook's.
         self._noted = self._taken = 0
         self._refused_bytes = self._failed_bytes = 0
         self._lost: dict[int, int] = {}
-        self._kept: list[_Note] = []
-        self._closing = False
-        self._wake = threading.Event()
+        self._kept: list[bytes] = []
+        self._closing = self._is_awake = False
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="steno-notebook", daemon=True)
         self._thread.start()
 
@@ -151,36 +145,37 @@ class Notebook:
         """Bytes that passed and could not be noted."""
         return self._refused_bytes + self._failed_bytes
 
-    def note(self, kind: int, number: int, note: bytes) -> None:
+    def note(self, number: int, note: bytes) -> None:
         """Append a whole frame."""
         if self._closing:
             return  # nobody writes it any more
-        if number in self._lost:
+        if self._lost:
             self._tell_loss(number)
-        self._append(_Note(kind, number, 0, note))
+        self._noted += len(note)
+        self._notes.append(note)
+        if not self._is_awake:
+            self._rouse()
 
     def note_data(self, kind: int, number: int, data: bytes) -> None:
         """Append a frame of bytes that passed; they are counted where there is no room."""
-        size = len(data)
-        if self._closing or self._pending > 4 * _MAX_PENDING:
+        pending = self._noted - self._taken
+        if self._closing or pending > 4 * _MAX_PENDING:
+            size = len(data)
             self._refused_bytes += size
             self._lost[number] = self._lost.get(number, 0) + size
             return
-        if number in self._lost:
-            self._tell_loss(number)
-        self._append(
-            _Note(kind, number, size, frame_head(kind, number, time.monotonic(), size), data)
-        )
+        self.note(number, frame(kind, number, time.monotonic(), data))
+        if pending > _HURRY and not self._hurry.is_set():
+            self._hurry.set()
 
     def _tell_loss(self, number: int) -> None:
-        count = self._lost.pop(number)
-        self._append(_loss(number, count))
+        count = self._lost.pop(number, 0)
+        if count:
+            self.note(number, _loss(number, count))
 
-    def _append(self, note: _Note) -> None:
-        self._noted += len(note.frame) + len(note.data)
-        self._notes.append(note)
-        if not self._wake.is_set():
-            self._wake.set()
+    def _rouse(self) -> None:
+        self._is_awake = True
+        self._wake.set()
 
     @property
     def _pending(self) -> int:
@@ -189,7 +184,7 @@ class Notebook:
     @property
     def is_full(self) -> bool:
         """Tell whether the notes take as much memory as they may."""
-        return self._pending > _MAX_PENDING
+        return self._noted - self._taken > _MAX_PENDING
 
     async def room(self) -> None:
         """Wait until there is room for more notes, or until patience ends."""
@@ -202,6 +197,7 @@ class Notebook:
         """Write what was noted and end the log; False when the disk did not take it in time."""
         self._closing = True
         self._wake.set()
+        self._hurry.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -210,55 +206,61 @@ class Notebook:
     def _run(self) -> None:
         while not self._closing:
             self._wake.wait()
-            if not self._closing:
-                time.sleep(_PAUSE_S)
+            self._hurry.wait(_PAUSE_S)
+            self._hurry.clear()
             self._wake.clear()
+            self._is_awake = False  # before what is there is taken: what comes after it wakes again
             self._write()
         self._notes.extend(_loss(number, count) for number, count in list(self._lost.items()))
         self._write()
-        self._notes.append(_Note(CLOSED, 0, 0, frame(CLOSED, 0, time.monotonic())))
+        self._notes.append(frame(CLOSED, 0, time.monotonic()))
         self._write()
         self._log.close()
         if self._poke_fd is not None:
             os.close(self._poke_fd)
 
     def _write(self) -> None:
-        fresh = [self._notes.popleft() for _ in range(len(self._notes))]
+        take = self._notes.popleft
+        fresh = [take() for _ in range(len(self._notes))]
         notes = self._kept + fresh
         if not notes:
             return
         try:
-            self._log.append([piece for note in notes for piece in (note.frame, note.data)])
+            self._log.append(notes)
             self._kept = []
         except OSError as error:
             notices.say("log", f"ERROR what passes can't be recorded: {error.strerror or error}")
             self._keep(notes)
-        self._taken += sum(len(note.frame) + len(note.data) for note in fresh)
+        self._taken += sum(map(len, fresh))
         if self._poke_fd is not None:
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 os.write(self._poke_fd, b".")
 
-    def _keep(self, notes: list[_Note]) -> None:
+    def _keep(self, notes: list[bytes]) -> None:
         """Keep what is not data, for when it can be written; of data, how much is missing."""
-        kept: list[_Note] = []
+        kept: list[bytes] = []
         lost: dict[int, int] = {}
         for note in notes:
-            if note.missing:
-                lost[note.number] = lost.get(note.number, 0) + note.missing
-                if note.kind != LOST:
-                    self._failed_bytes += note.missing
+            kind, number, _, data = read_frame(note)
+            if kind in _OF_DATA:
+                lost[number] = lost.get(number, 0) + len(data)
+                self._failed_bytes += len(data)
                 continue
-            if note.kind == ENDED and note.number in lost:
-                kept.append(_loss(note.number, lost.pop(note.number)))
+            if kind == LOST:
+                lost[number] = lost.get(number, 0) + int(data)
+                continue
+            if kind == ENDED and number in lost:
+                kept.append(_loss(number, lost.pop(number)))
             kept.append(note)
         kept += [_loss(number, count) for number, count in lost.items()]
-        if sum(len(note.frame) for note in kept) > _MAX_PENDING:
+        if sum(map(len, kept)) > _MAX_PENDING:
             # Too much to keep: of whole exchanges, only their bytes are told, as nobody's.
             notices.say("log-full", "ERROR exchanges are not recorded: the disk refuses for long")
-            count = sum(note.missing for note in kept)
+            told = [read_frame(note) for note in kept]
+            count = sum(int(each.data) for each in told if each.kind == LOST)
             kept = [_loss(0, count)] if count else []
         self._kept = kept
 
 
-def _loss(number: int, count: int) -> _Note:
-    return _Note(LOST, number, count, frame_json(LOST, number, time.monotonic(), count))
+def _loss(number: int, count: int) -> bytes:
+    return frame_json(LOST, number, time.monotonic(), count)

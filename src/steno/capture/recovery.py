@@ -33,7 +33,7 @@ from steno.capture.tapes import (
 from steno.errors import StenoError
 from steno.events.model import Event, ToolCallRecorded
 from steno.identity import safe_name
-from steno.transcripts.finding import find_transcripts
+from steno.transcripts.finding import find_transcripts, name_of
 from steno.transcripts.reader import read_transcript
 from steno.wire.exchange import Exchange
 from steno.wire.grouping import Identity
@@ -173,9 +173,9 @@ class _Recorded:
         return _key(event) in known
 
     def _read(self, session_id: str) -> Iterator[tuple[object, ...]]:
-        name = f"{safe_name(session_id)}.jsonl"
+        name = safe_name(session_id)
         for path in find_transcripts(self._sessions):
-            if path.name != name:
+            if name_of(path) != name:
                 continue
             for entry in read_transcript(path, lossless=False):
                 if isinstance(entry.event, Event):

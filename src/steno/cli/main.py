@@ -25,6 +25,10 @@ _COMMANDS = {
     "stats": "Sum up requests and tokens.",
     "reindex": "Make the index anew from the transcripts.",
     "export": "Write a transcript, or its requests, whole.",
+    "prune": "Delete and compress what the settings let go.",
+    "hold": "Keep a session or archives, whatever the settings say.",
+    "release": "Let a hold go.",
+    "archive": "Find, open and verify sealed archives.",
     "config": "Show the settings in force.",
 }
 """The commands and what they do; each lives in the module of its name."""

@@ -12,7 +12,7 @@ from steno.cli.output import clean, print_damage, print_line
 from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
 from steno.events.header import Header
-from steno.transcripts.finding import LATEST, resolve_session
+from steno.transcripts.finding import LATEST, name_of, resolve_session
 from steno.transcripts.following import Follower, find_tail
 from steno.transcripts.reader import TORN, Damage, Entry, read_transcript
 
@@ -90,7 +90,7 @@ def _print(entry: Entry, path: Path, *, as_json: bool) -> None:
     event = entry.event
     stamp = format_timestamp(event.timestamp)[11:23]
     if isinstance(event, Header):
-        click.echo(f"{stamp} {path.stem[:12]} session {clean(event.session_key)}")
+        click.echo(f"{stamp} {name_of(path)[:12]} session {clean(event.session_key)}")
         return
     facts = " ".join(clean(value)[:80] for name in _SHOWN if (value := getattr(event, name, None)))
-    click.echo(f"{stamp} {path.stem[:12]} {clean(type_of(event))} {facts}".rstrip())
+    click.echo(f"{stamp} {name_of(path)[:12]} {clean(type_of(event))} {facts}".rstrip())

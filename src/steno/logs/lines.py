@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Protocol
+
 from msgspec import Struct
 
 
@@ -36,7 +39,73 @@ class LogLine(Struct, frozen=True, gc=False):
     user_id: str | None = None
     exception: str | None = None
 
+
+class Speaker(Protocol):
+    """Whose line it is: a `LogScope` or a `steno.Scope`."""
+
     @property
-    def size(self) -> int:
-        """Bytes of memory that it takes, roughly; by this, buffers are bounded."""
-        return 300 + len(self.message) + len(self.exception or "")
+    def session_id(self) -> str:
+        """The session."""
+
+    @property
+    def request_id(self) -> str:
+        """The request; "" between requests."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The user, if known."""
+
+
+def make_line(record: logging.LogRecord, who: Speaker) -> LogLine:
+    """Keep what a record says now; its arguments may be changed later.
+
+    A message that can't be formatted is kept with its arguments, as far as they can be shown.
+    """
+    message = record.msg
+    if record.args or type(message) is not str:  # a subclass may say something else later
+        try:
+            # `getMessage` without the call
+            message = str(message) % record.args if record.args else str(message)
+        except Exception as error:  # noqa: BLE001 - any object may be an argument
+            message = f"{_show(record.msg)} {_show(record.args)} ({type(error).__name__})"
+    exception = None
+    if record.exc_info or record.stack_info or record.exc_text:
+        exception = _explain(record)
+    return LogLine(
+        record.created,
+        record.levelno,
+        record.levelname,
+        record.name,
+        message,
+        record.module,
+        record.funcName or "",
+        record.lineno,
+        who.session_id,
+        who.request_id,
+        who.user_id,
+        exception,
+    )
+
+
+def _show(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+_plain = logging.Formatter()
+
+
+def _explain(record: logging.LogRecord) -> str:
+    parts = []
+    try:
+        if record.exc_text:
+            parts.append(record.exc_text)
+        elif record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[0]:
+            parts.append(_plain.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(record.stack_info)
+    except Exception as error:  # noqa: BLE001 - an exception's own text may fail
+        parts.append(f"(the traceback can't be shown: {type(error).__name__})")
+    return "\n".join(parts)

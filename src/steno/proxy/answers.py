@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import web
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,15 +14,29 @@ if TYPE_CHECKING:
 FROM_STENO = "x-steno-error"
 """The header by which a client can tell the proxy's own errors from the provider's."""
 
+JSON = "application/json"
 
-def refuse(
-    status: int,
-    kind: str,
-    message: str,
-    *,
-    anthropic: bool,
-    headers: Mapping[str, str] | None = None,
-) -> web.Response:
+
+class OwnReply(Struct, frozen=True):
+    """A reply of the proxy's own.
+
+    Attributes:
+        status: The HTTP status.
+        body: Its body.
+        headers: Its headers, without those that frame the body.
+    """
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def reason(self) -> bytes:
+        """The words of the status."""
+        return HTTPStatus(self.status).phrase.encode()
+
+
+def refuse(status: int, kind: str, message: str, *, anthropic: bool) -> OwnReply:
     """Build an error of the proxy's own.
 
     Args:
@@ -29,18 +44,12 @@ def refuse(
         kind: A word for programs, such as ``upstream_unreachable``.
         message: A sentence for people.
         anthropic: The client speaks Anthropic's protocol.
-        headers: More headers.
     """
     if anthropic:
         body: object = {"type": "error", "error": {"type": "api_error", "message": message}}
     else:
         body = {"error": {"message": message, "type": "proxy_error", "param": None, "code": kind}}
-    return web.Response(
-        status=status,
-        body=msgspec.json.encode(body),
-        content_type="application/json",
-        headers={FROM_STENO: kind, **(headers or {})},
-    )
+    return OwnReply(status, msgspec.json.encode(body), {"content-type": JSON, FROM_STENO: kind})
 
 
 def speaks_anthropic(target: str, headers: Mapping[str, str]) -> bool:

@@ -1,18 +1,18 @@
-"""The heads of requests and replies: what goes on, what stays here, what may be noted."""
+"""The heads of requests and replies: what goes on, what stays here, what may be noted.
+
+Clients say much the same in each request: what is known of the name of a field is remembered.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from aiohttp import hdrs, web
+import functools
+from typing import TYPE_CHECKING, NamedTuple
 
 from steno.proxy.guard import TOKEN_HEADER
-from steno.wire.secrets import is_secret, public_headers
+from steno.wire.secrets import hide_secrets, public_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from steno.proxy.upstream_client import Reply
 
 _HOP_BY_HOP = frozenset(
     {
@@ -23,34 +23,38 @@ _HOP_BY_HOP = frozenset(
 """Headers that concern one connection alone (RFC 9110, 7.6.1)."""
 
 _NOT_SENT = _HOP_BY_HOP | {"host", "content-length", "expect", "proxy-authorization", TOKEN_HEADER}
-_NO_BODY = frozenset({204, 304})
+_NOTED = frozenset({"content-type", "content-encoding"})
+"""What must be known of a reply's head to read its body."""
 
 
-class RelayedResponse(web.StreamResponse):
-    """A reply as the upstream gave it: its status, its headers, and no others."""
+class _Name(NamedTuple):
+    """What is known of the name of a field.
 
-    def __init__(self, reply: Reply, request: web.BaseRequest) -> None:
-        """Take the head of the reply."""
-        super().__init__(status=reply.status, reason=reply.reason)
-        fields = [(_text(name), _text(value)) for name, value in reply.headers]
-        dropped = _HOP_BY_HOP | _named(fields)
-        length = None
-        for name, value in fields:
-            low = name.lower()
-            if low not in dropped or low == "trailer":
-                self.headers.add(name, value)
-            if low == "content-length":
-                length = value
-        self._given = frozenset(name.lower() for name in self.headers)
-        bodiless = request.method == hdrs.METH_HEAD or reply.status in _NO_BODY
-        # A head goes out with its body where the body is there at once.
-        self._send_headers_immediately = bodiless or length is None
+    Attributes:
+        low: It in lower case.
+        is_sent: The field goes to the upstream.
+        is_relayed: It goes to the client.
+        is_noted: It is noted of a reply.
+        is_recorded: It may be recorded of a request.
+    """
 
-    async def _prepare_headers(self) -> None:
-        await super()._prepare_headers()
-        for name in (hdrs.CONTENT_TYPE, hdrs.DATE, hdrs.SERVER):
-            if name.lower() not in self._given:
-                self.headers.pop(name, None)
+    low: str
+    is_sent: bool
+    is_relayed: bool
+    is_noted: bool
+    is_recorded: bool
+
+
+@functools.lru_cache(maxsize=1024)
+def _know(name: bytes) -> _Name:
+    low = _text(name).lower()
+    return _Name(
+        low,
+        is_sent=low not in _NOT_SENT and not low.startswith("x-steno-"),
+        is_relayed=low not in _HOP_BY_HOP or low == "trailer",
+        is_noted=low in _NOTED,
+        is_recorded=bool(public_headers([(low, "")])),
+    )
 
 
 def _text(field: bytes) -> str:
@@ -60,39 +64,77 @@ def _text(field: bytes) -> str:
         return field.decode("latin-1")
 
 
-def _named(fields: Iterable[tuple[str, str]]) -> frozenset[str]:
+def read_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return fields by their names in lower case; those of one name are joined."""
+    headers: dict[str, str] = {}
+    for name, raw in fields:
+        low = _know(name).low
+        value = _text(raw).strip(" \t")
+        headers[low] = f"{headers[low]}, {value}" if low in headers else value
+    return headers
+
+
+def _named(value: str) -> frozenset[str]:
     """List the headers that ``Connection`` says concern this connection alone."""
-    return frozenset(
-        named.strip().lower()
-        for name, value in fields
-        if name.lower() == "connection"
-        for named in value.split(",")
-    )
+    return frozenset(named.strip().lower() for named in value.split(","))
 
 
-def sent_headers(request: web.BaseRequest) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a request's head that go to the upstream, as they came."""
-    named = _named([("connection", request.headers.get(hdrs.CONNECTION, ""))])
-    return [
-        (name, value)
-        for name, value in request.raw_headers
-        if (low := name.decode("latin-1").lower()) not in _NOT_SENT
-        and low not in named
-        and not low.startswith("x-steno-")
-    ]
+def sent_headers(
+    fields: Iterable[tuple[bytes, bytes]], headers: Mapping[str, str]
+) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a request's head that go to the upstream, as they came.
+
+    Args:
+        fields: The fields as they came.
+        headers: The same by their names in lower case.
+    """
+    sent = [field for field in fields if _know(field[0]).is_sent]
+    if "connection" in headers:
+        named = _named(headers["connection"])
+        return [field for field in sent if _know(field[0]).low not in named]
+    return sent
 
 
-def noted_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the fields of a reply's head that may be noted."""
-    return {
-        low: _text(value) for name, value in headers if not is_secret(low := _text(name).lower())
-    }
+def relayed_headers(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a reply's head that go to the client, as they came."""
+    relayed = []
+    named: frozenset[str] = frozenset()
+    for field in fields:
+        known = _know(field[0])
+        if known.is_relayed:
+            relayed.append(field)
+        elif known.low == "connection":
+            named |= _named(_text(field[1]))
+    if named:
+        return [field for field in relayed if _know(field[0]).low not in named]
+    return relayed
 
 
-def recorded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a request's head that may be recorded, names in lower case."""
-    kept = public_headers(headers.items())
-    agent = headers.get(hdrs.USER_AGENT)
+def noted_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the fields of a reply's head that are noted."""
+    noted = {}
+    for name, value in fields:
+        known = _know(name)
+        if known.is_noted:
+            noted[known.low] = _text(value)
+    return noted
+
+
+def recorded_headers(
+    fields: Iterable[tuple[bytes, bytes]], headers: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the fields of a request's head that may be recorded, names in lower case.
+
+    Args:
+        fields: The fields as they came.
+        headers: The same by their names in lower case.
+    """
+    kept = {}
+    for name, _ in fields:
+        known = _know(name)
+        if known.is_recorded:
+            kept[known.low] = hide_secrets(headers[known.low])
+    agent = headers.get("user-agent")
     if agent:
         kept["user-agent"] = agent[:255]
     return kept

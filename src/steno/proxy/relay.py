@@ -13,16 +13,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp import hdrs, web
-from yarl import URL
-
 from steno import notices
 from steno.identity import new_request_id
-from steno.proxy.answers import FROM_STENO, refuse, speaks_anthropic
-from steno.proxy.heads import RelayedResponse, noted_headers, recorded_headers, sent_headers
+from steno.proxy.answers import JSON, refuse, speaks_anthropic
+from steno.proxy.client_request import BrokenRequestError
+from steno.proxy.heads import noted_headers, recorded_headers, relayed_headers, sent_headers
 from steno.proxy.origins import parse_origin
-from steno.proxy.trailers import end_reply
 from steno.proxy.upstream_connection import UpstreamError
 from steno.wire.grouping import Identity, identify
 from steno.wire.identifiers import SentIdentifiers, set_identifiers
@@ -34,6 +30,9 @@ if TYPE_CHECKING:
 
     from steno.capture.notebook import LogPen
     from steno.capture.office import Office
+    from steno.proxy.answers import OwnReply
+    from steno.proxy.client_reply import ClientReply
+    from steno.proxy.client_request import ClientRequest
     from steno.proxy.metrics import Metrics
     from steno.proxy.upstream_client import Reply, UpstreamClient
     from steno.proxy.upstreams import Upstream
@@ -84,39 +83,44 @@ class Relay:
 
     async def carry(
         self,
-        request: web.BaseRequest,
+        request: ClientRequest,
+        answer: ClientReply,
         upstream: Upstream,
         target: str,
         *,
         listener: str,
         session_id: str,
-    ) -> web.StreamResponse:
+    ) -> OwnReply | None:
         """Carry one request.
 
         Args:
             request: It.
+            answer: Takes the upstream's reply.
             upstream: Who it is for.
             target: Path and query, as the upstream gets them.
             listener: The name of the door by which it came.
             session_id: Its session, if it names none itself.
+
+        Returns:
+            What is to be said in the place of a reply that did not come.
         """
-        passage = _Passage(self, request, upstream, target)
+        passage = _Passage(self, request, answer, upstream, target)
         if self.office is not None:
             opening = self._describe(request, upstream, target, listener, session_id)
             try:
                 passage.pen = self.office.open(opening)
             except Exception as error:  # noqa: BLE001 - what can't be recorded passes all the same
                 notices.say("relay", f"ERROR a request can't be recorded: {error}")
-        self.metrics.open.inc()
+        self.metrics.open_count += 1
         try:
             return await passage.run()
         finally:
-            self.metrics.open.dec()
+            self.metrics.open_count -= 1
             passage.settle()
 
     def _describe(
         self,
-        request: web.BaseRequest,
+        request: ClientRequest,
         upstream: Upstream,
         target: str,
         listener: str,
@@ -126,8 +130,8 @@ class Relay:
             request_id=new_request_id(),
             method=request.method,
             target=public_target(target),
-            headers=recorded_headers(request.headers),
-            content_encoding=request.headers.get(hdrs.CONTENT_ENCODING, ""),
+            headers=recorded_headers(request.fields, request.headers),
+            content_encoding=request.headers.get("content-encoding", ""),
             client_ip=request.remote,
             provider=upstream.provider,
             listener=listener,
@@ -143,7 +147,12 @@ class _Passage:
     """The passage of one request."""
 
     def __init__(
-        self, relay: Relay, request: web.BaseRequest, upstream: Upstream, target: str
+        self,
+        relay: Relay,
+        request: ClientRequest,
+        answer: ClientReply,
+        upstream: Upstream,
+        target: str,
     ) -> None:
         self.pen: LogPen | None = None
         self._relay = relay
@@ -156,9 +165,9 @@ class _Passage:
         self._overhead_s = 0.0
         self._sent_bytes = self._reply_bytes = 0
         self._ready_s = self._begun_s
-        self._answered: RelayedResponse | None = None
+        self._answer = answer
 
-    async def run(self) -> web.StreamResponse:
+    async def run(self) -> OwnReply | None:
         """Carry the request there and the reply back."""
         try:
             return await self._run()
@@ -182,7 +191,7 @@ class _Passage:
         metrics.count_bytes("request", self._sent_bytes)
         metrics.count_bytes("reply", self._reply_bytes)
 
-    async def _run(self) -> web.StreamResponse:
+    async def _run(self) -> OwnReply | None:
         request = self._request
         try:
             body, length = await self._read_request()
@@ -191,7 +200,7 @@ class _Passage:
                 origin,
                 request.method,
                 self._target.encode("utf-8", "surrogateescape"),
-                sent_headers(request),
+                sent_headers(request.fields, request.headers),
                 body,
                 length=length,
             )
@@ -200,9 +209,11 @@ class _Passage:
                 self.pen.sent()
             self._overhead_s += sent_s - self._ready_s
             async with context as reply:
-                return await self._answer(reply)
+                await self._relay_reply(reply)
+        except BrokenRequestError as error:
+            return self._let_go(f"in the middle of its request: {error}")
         except _ClientGoneError as error:
-            return self._let_go(error)
+            return self._let_go(str(error))
         except UpstreamError as error:
             return self._break_off("upstream_failed", str(error))
         except TimeoutError:
@@ -211,6 +222,7 @@ class _Passage:
             bad = isinstance(error, ValueError)
             reason = "its URL can't be used" if bad else "the connection broke"
             return self._break_off("upstream_failed", reason)
+        return None
 
     async def _read_request(self) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
         """Read a small body; of a larger one, return what reads it while it is sent.
@@ -220,18 +232,15 @@ class _Passage:
         """
         request = self._request
         stamped = self._relay.sent if self._upstream.name == "openrouter" else None
-        length = request.content_length
-        if not request.body_exists:
+        length = request.length
+        if not request.has_body:
             self._ready_s = time.monotonic()
             # A length of zero that was said is said to the upstream too.
             return (b"", 0) if length == 0 else (None, None)
         if not stamped and (length is None or length > _SMALL):
             self._ready_s = time.monotonic()
             return self._pass_request(), length
-        try:
-            data: bytes = await request.content.read()
-        except (OSError, aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
-            raise _ClientGoneError("in the middle of its request") from error
+        data = await request.read_all()
         self._ready_s = time.monotonic()
         if stamped:
             data = self._stamp(data, stamped)
@@ -242,94 +251,90 @@ class _Passage:
 
     def _stamp(self, data: bytes, wanted: SentIdentifiers) -> bytes:
         relay = self._relay
-        request = self._request
-        headers = {name.lower(): value for name, value in request.headers.items()}
         # What the body says of the speaker is the client's word: it is not taken.
-        known = relay.identity.over(identify(headers, None, lambda _: None))
+        known = relay.identity.over(identify(self._request.headers, None, lambda _: None))
         if self.pen is not None:
             known = known.over(Identity(session_id=self.pen.opening.session_id))
         return set_identifiers(data, known, wanted)
 
     async def _pass_request(self) -> AsyncIterator[bytes]:
         office = self._relay.office
-        try:
-            async for data in self._request.content.iter_any():
-                self._sent_bytes += len(data)
-                if self.pen is not None and office is not None:
-                    self.pen.request(data)
-                    if office.is_full:
-                        await office.room()
-                yield data
-        except (OSError, aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
-            raise _ClientGoneError("in the middle of its request") from error
+        while data := await self._request.read():
+            self._sent_bytes += len(data)
+            if self.pen is not None and office is not None:
+                self.pen.request(data)
+                if office.is_full:
+                    await office.room()
+            yield data
         if self.pen is not None:
             self.pen.sent()
 
-    async def _answer(self, reply: Reply) -> web.StreamResponse:
-        request, pen, office = self._request, self.pen, self._relay.office
+    async def _relay_reply(self, reply: Reply) -> None:
+        answer, pen, office = self._answer, self.pen, self._relay.office
         self._status = reply.status
         came_s = time.monotonic()
-        self._answered = answer = RelayedResponse(reply, request)
         if pen is not None:
             pen.reply(reply.status, noted_headers(reply.headers))
         try:
-            await answer.prepare(request)
-        except ConnectionError as error:
-            raise _ClientGoneError("in the reply") from error
-        self._overhead_s += time.monotonic() - came_s
-        while data := await reply.read():
-            self._reply_bytes += len(data)
-            if pen is not None:
-                pen.data(data)
-            try:
+            answer.begin(reply.status, reply.words, relayed_headers(reply.headers))
+            if not reply.has_news:
+                answer.flush()  # a stream's head goes at once; else with what follows it
+            self._overhead_s += time.monotonic() - came_s
+            while data := await reply.read():
+                self._reply_bytes += len(data)
+                if pen is not None:
+                    pen.data(data)
+                if reply.is_ended:
+                    await self._end(answer, data, reply)
+                    return
                 await answer.write(data)
-            except ConnectionError as error:
-                raise _ClientGoneError("in the reply") from error
-            if office is not None and office.is_full:
-                await office.room()
-        last_s = time.monotonic()
-        try:
-            await end_reply(answer, reply.trailers)
+                if office is not None and office.is_full:
+                    await office.room()
+            await self._end(answer, b"", reply)
         except ConnectionError as error:
             raise _ClientGoneError("in the reply") from error
-        self._overhead_s += time.monotonic() - last_s
-        return answer
 
-    def _let_go(self, error: _ClientGoneError) -> web.StreamResponse:
+    async def _end(self, answer: ClientReply, data: bytes, reply: Reply) -> None:
+        last_s = time.monotonic()
+        await answer.end(data, reply.trailers)
+        self._overhead_s += time.monotonic() - last_s
+
+    def _let_go(self, detail: str) -> OwnReply | None:
         """End an exchange whose client is gone, or whose request was badly framed."""
-        self._outcome = Outcome(kind="client_disconnected", detail=str(error))
-        if self._answered is not None:
-            return self._answered
+        self._outcome = Outcome(kind="client_disconnected", detail=detail)
+        if self._answer.is_begun:
+            return None
         self._status = 400
         return refuse(
             400, "bad_request", "steno: the request broke off",
             anthropic=speaks_anthropic(self._target, self._request.headers),
         )  # fmt: skip
 
-    def _break_off(self, kind: str, detail: str) -> web.StreamResponse:
+    def _break_off(self, kind: str, detail: str) -> OwnReply | None:
         """End an exchange that the upstream failed: by an error, or, once it began, by a cut."""
         self._outcome = Outcome(kind=kind, detail=detail)
-        answer = self._answered
-        transport = self._request.transport
-        if answer is not None and answer.prepared:
-            # The client must not take what it has for the whole.
-            if transport is not None:
-                transport.close()
-            return answer
+        if self._answer.is_begun:
+            return None  # the connection ends with a reply that has no end
         self._status = 504 if kind == "upstream_timeout" else 502
         anthropic = speaks_anthropic(self._target, self._request.headers)
-        host = URL(self._upstream.url).host
-        response = refuse(
+        host = self._name_host()
+        own = refuse(
             self._status, kind, f"steno: {self._upstream.name} at {host}: {detail}",
             anthropic=anthropic,
         )  # fmt: skip
         if self.pen is not None:
-            self.pen.reply(self._status, {"content-type": "application/json", FROM_STENO: kind})
-            self.pen.data(bytes(response.body or b""))  # type: ignore[arg-type]
-        return response
+            self.pen.reply(self._status, {"content-type": JSON})
+            self.pen.data(own.body)
+        return own
+
+    def _name_host(self) -> str:
+        try:
+            return parse_origin(self._upstream.url).host
+        except ValueError:
+            return "no usable URL"
 
     def _cut_off(self) -> None:
-        """Tell who cancelled: the end of steno, or aiohttp because the client hung up."""
+        """Tell who cancelled: the end of steno, or the connection because its client hung up."""
         if self._relay.stopping:
             self._outcome = Outcome(kind="stopped", detail="steno was stopped")
         else:

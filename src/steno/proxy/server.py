@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import web
 from msgspec import Struct
 
 from steno.errors import ConfigError
-from steno.identity import new_session_id
-from steno.proxy.answers import refuse, speaks_anthropic
+from steno.proxy.answers import JSON, OwnReply, refuse, speaks_anthropic
 from steno.proxy.guard import Address, Guard
+from steno.proxy.listener import Listener
 from steno.proxy.metrics import CONTENT_TYPE, Metrics
 from steno.proxy.relay import Relay
 from steno.proxy.upstream_client import UpstreamClient
@@ -25,10 +23,9 @@ from steno.wire.identifiers import SentIdentifiers
 
 if TYPE_CHECKING:
     from steno.capture.office import Office
+    from steno.proxy.client_reply import ClientReply
+    from steno.proxy.client_request import ClientRequest
     from steno.proxy.upstreams import Upstreams
-
-_MAX_LINE = 1024 * 1024
-"""Bytes of a header field that may pass: the upstream decides what is too long."""
 
 _OWN = ("/healthz", "/metrics")
 
@@ -75,12 +72,9 @@ class Proxy:
         self._upstreams = upstreams
         self._office = office
         self._metrics = Metrics()
-        self._runners: list[web.ServerRunner] = []
+        self._listeners: list[Listener] = []
         self._client: UpstreamClient | None = None
         self._relay: Relay | None = None
-        self._connections: weakref.WeakKeyDictionary[asyncio.Transport, str] = (
-            weakref.WeakKeyDictionary()
-        )
 
     async def start(self) -> list[tuple[Door, str]]:
         """Begin to listen.
@@ -110,27 +104,20 @@ class Proxy:
     async def _listen(self, door: Door) -> str:
         guard = Guard(door.address, self._plan.token)
 
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._handle(request, door, guard)
+        async def handle(request: ClientRequest, reply: ClientReply) -> OwnReply | None:
+            return await self._handle(request, reply, door, guard)
 
-        server = web.Server(
-            handle, auto_decompress=False, access_log=None, max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-        )  # fmt: skip
-        server.handler_cancellation = True
-        runner = web.ServerRunner(server, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        self._runners.append(runner)
+        listener = Listener(handle)
+        self._listeners.append(listener)
         address = door.address
         try:
-            await web.TCPSite(runner, address.host, address.port, backlog=2048).start()
+            host, port = await listener.open(address.host, address.port)
         except OSError as error:
             raise ConfigError(
                 f"the listener {door.name!r} can't use {address.host}:{address.port}: "
                 f"{error.strerror or error}",
                 hint="choose another address; port 0 lets the system choose a free one",
             ) from error
-        host, port = runner.addresses[0][:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def stop(
@@ -143,30 +130,28 @@ class Proxy:
             hurried: Once it is set, nothing is waited for.
         """
         grace = self._plan.grace_s if grace_s is None else grace_s
-        for runner in self._runners:
-            for site in list(runner.sites):
-                await site.stop()
+        for listener in self._listeners:
+            listener.stop()
         deadline = asyncio.get_running_loop().time() + grace
-        while self._is_busy() and asyncio.get_running_loop().time() < deadline:
+        while (
+            any(each.is_busy for each in self._listeners)
+            and asyncio.get_running_loop().time() < deadline
+        ):
             if hurried is not None and hurried.is_set():
                 break
             await asyncio.sleep(0.02)
         if self._relay is not None:
             self._relay.stopping = True
-        for runner in self._runners:
-            await runner.cleanup()
-        self._runners.clear()
+        for listener in self._listeners:
+            await listener.close()
+        self._listeners.clear()
         if self._client is not None:
             self._client.close()
 
-    def _is_busy(self) -> bool:
-        # the gauge's value is public only as a sample
-        return next(iter(self._metrics.open.collect())).samples[0].value > 0
-
     async def _handle(
-        self, request: web.BaseRequest, door: Door, guard: Guard
-    ) -> web.StreamResponse:
-        target, refused = guard.check(request.raw_path, request.headers)
+        self, request: ClientRequest, reply: ClientReply, door: Door, guard: Guard
+    ) -> OwnReply | None:
+        target, refused = guard.check(request.target, request.headers)
         anthropic = speaks_anthropic(target, request.headers)
         if refused is not None:
             return refuse(403, "forbidden", f"steno: {refused}", anthropic=anthropic)
@@ -189,29 +174,16 @@ class Proxy:
         if self._relay is None:
             raise RuntimeError("the proxy is not running")
         return await self._relay.carry(
-            request, upstream, target, listener=door.name, session_id=self._session_of(request)
-        )
+            request, reply, upstream, target, listener=door.name,
+            session_id=self._plan.session_id or request.session_id,
+        )  # fmt: skip
 
-    def _session_of(self, request: web.BaseRequest) -> str:
-        """Return the session of the run, or of the connection."""
-        if self._plan.session_id is not None:
-            return self._plan.session_id
-        transport = request.transport
-        if transport is None:
-            return new_session_id()
-        session_id = self._connections.get(transport)
-        if session_id is None:
-            session_id = self._connections[transport] = new_session_id()
-        return session_id
-
-    def _tell(self, path: str) -> web.Response:
+    def _tell(self, path: str) -> OwnReply:
         office = self._office
         stats = office.standing.stats if office is not None else RecorderStats()
         if path == "/metrics":
             lost = office.lost_bytes if office is not None else 0
-            return web.Response(
-                body=self._metrics.render(stats, lost), headers={"content-type": CONTENT_TYPE}
-            )
+            return OwnReply(200, self._metrics.render(stats, lost), {"content-type": CONTENT_TYPE})
         healthy = not stats.failed and not stats.last_error
         state = {
             "status": "ok" if healthy else "degraded",
@@ -223,4 +195,4 @@ class Proxy:
                 for name in ("accepted", "written", "dropped", "failed", "pending", "last_error")
             },
         }
-        return web.Response(body=msgspec.json.encode(state), content_type="application/json")
+        return OwnReply(200, msgspec.json.encode(state), {"content-type": JSON})

@@ -1,7 +1,4 @@
-"""Trailers: fields that come behind a chunked body, which aiohttp's server has no way to send.
-
-The few private names of aiohttp that this needs are used here and nowhere else.
-"""
+"""Trailers: fields that come behind a chunked body. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiohttp import web
+LAST_CHUNK = b"0\r\n\r\n"
 
 _FORBIDDEN = frozenset(
     {
@@ -21,24 +18,13 @@ _FORBIDDEN = frozenset(
 """Fields that may not come behind a body (RFC 9110, 6.5.1): they would change how it is read."""
 
 
-async def end_reply(answer: web.StreamResponse, trailers: Sequence[bytes]) -> None:
-    """End a reply; behind a chunked body its trailers are sent.
+def end_chunks(trailers: Sequence[bytes]) -> bytes:
+    """Write the end of a chunked body.
 
     Args:
-        answer: The reply to the client.
-        trailers: Fields as lines, without line ends.
-
-    Raises:
-        ConnectionError: The client is gone.
+        trailers: Fields as lines, without line ends; those that may not come here are left out.
     """
+    if not trailers:
+        return LAST_CHUNK
     lines = [line for line in trailers if line.partition(b":")[0].lower() not in _FORBIDDEN]
-    writer = answer._payload_writer  # noqa: SLF001 - see above
-    request = answer._req  # noqa: SLF001 - see above
-    transport = request.transport if request is not None else None
-    if transport is not None and transport.is_closing():
-        transport = None  # aiohttp itself raises then
-    if not lines or transport is None or not getattr(writer, "chunked", False):
-        await answer.write_eof()
-        return
-    transport.write(b"0\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
-    answer._eof_sent = True  # noqa: SLF001 - see above
+    return b"0\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n"

@@ -7,14 +7,14 @@ go; see docs/adr/0010. This one does what a proxy needs, and no more.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steno.proxy.upstream_connection import UpstreamConnection, UpstreamError
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import AsyncIterator, Sequence
 
     from steno.proxy.origins import Origin
@@ -41,8 +41,7 @@ class UpstreamClient:
         self._tls: ssl.SSLContext | None = None
         self._is_closed = False
 
-    @contextlib.asynccontextmanager
-    async def request(
+    def request(
         self,
         origin: Origin,
         method: str,
@@ -51,8 +50,8 @@ class UpstreamClient:
         body: bytes | AsyncIterator[bytes] | None,
         *,
         length: int | None,
-    ) -> AsyncIterator[Reply]:
-        """Send a request, and wait for the head of the reply.
+    ) -> contextlib.AbstractAsyncContextManager[Reply]:
+        """Send a request at the beginning of a block, and wait for the head of the reply.
 
         Args:
             origin: Where to.
@@ -62,13 +61,23 @@ class UpstreamClient:
             body: Its body; pieces are sent as they come.
             length: Bytes of a body that comes in pieces; None sends it in chunks.
 
-        Yields:
-            The reply; afterwards its connection is kept if it was read to its end.
-
-        Raises:
-            UpstreamError: There is no reply.
-            TimeoutError: There was none in time.
+        Returns:
+            A context that gives the reply; afterwards its connection is kept if it was read to
+            its end. There it raises `UpstreamError` where there is no reply, and `TimeoutError`
+            where there is none in time.
         """
+        return _Asking(self, origin, method, target, headers, body, length)
+
+    async def begin(
+        self,
+        origin: Origin,
+        method: str,
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes | AsyncIterator[bytes] | None,
+        length: int | None,
+    ) -> UpstreamConnection:
+        """Send a request, and wait for the head of the reply; see `request`."""
         connection = self._take(origin) or await self._connect(origin)
         try:
             chunked = body is not None and not isinstance(body, bytes) and length is None
@@ -77,9 +86,15 @@ class UpstreamClient:
                 head, body, method=method, chunked=chunked, timeout_s=self._timeout_s
             )
             await connection.read_head(self._timeout_s)
-            yield Reply(connection, self._timeout_s)
-        finally:
-            self._give_back(origin, connection)
+        except BaseException:
+            self.end(origin, connection)
+            raise
+        return connection
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds without a byte after which a reply is given up."""
+        return self._timeout_s
 
     def _take(self, origin: Origin) -> UpstreamConnection | None:
         kept = self._idle.get(_key(origin), [])
@@ -91,7 +106,8 @@ class UpstreamClient:
             connection.close()
         return None
 
-    def _give_back(self, origin: Origin, connection: UpstreamConnection) -> None:
+    def end(self, origin: Origin, connection: UpstreamConnection) -> None:
+        """Keep a connection for the next request if that is safe."""
         kept = self._idle.setdefault(_key(origin), [])
         now_s = asyncio.get_running_loop().time()
         while kept and now_s - kept[0].idle_since_s >= _IDLE_S:
@@ -166,12 +182,33 @@ class UpstreamClient:
         self._idle.clear()
 
 
+class _Asking:
+    """One request, as a context."""
+
+    # A generator would do the same, for several times the price, on the way of each request.
+
+    def __init__(self, client: UpstreamClient, origin: Origin, *request: Any) -> None:
+        self._client = client
+        self._origin = origin
+        self._request = request
+        self._connection: UpstreamConnection | None = None
+
+    async def __aenter__(self) -> Reply:
+        self._connection = await self._client.begin(self._origin, *self._request)
+        return Reply(self._connection, self._client.timeout_s)
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._connection is not None:
+            self._client.end(self._origin, self._connection)
+
+
 class Reply:
     """The reply of an upstream.
 
     Attributes:
         status: Its status.
         reason: Its words.
+        words: The same as they came.
         headers: The fields of its head, as they came.
     """
 
@@ -179,6 +216,7 @@ class Reply:
         """Take a connection whose head has come."""
         self.status = connection.status
         self.reason = connection.reason
+        self.words = connection.words
         self.headers = connection.headers
         self._connection = connection
         self._timeout_s = timeout_s
@@ -191,6 +229,16 @@ class Reply:
             TimeoutError: Nothing came in time.
         """
         return await self._connection.read(self._timeout_s)
+
+    @property
+    def has_news(self) -> bool:
+        """Tell whether a piece of the body, or its end, has come and was not read."""
+        return self._connection.has_news
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether all of the body was read."""
+        return self._connection.is_ended
 
     @property
     def trailers(self) -> list[bytes]:

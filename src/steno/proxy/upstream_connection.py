@@ -33,6 +33,7 @@ class UpstreamConnection(asyncio.Protocol):
     Attributes:
         status: The status of the reply.
         reason: Its words.
+        words: The same as they came.
         headers: The fields of its head, as they came.
         trailers: The fields behind its body, as lines.
         reusable: It can carry another exchange.
@@ -62,7 +63,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._has_head = self._has_end = self._until_close = self._is_sent = False
         self._paused = False
-        self._words = b""
+        self.words = b""
         self._pieces: list[bytes] = []
         self._waiting = self._bodiless_size = 0
 
@@ -144,7 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_status(self, reason: bytes) -> None:
         """Take the words of the status, which may come in pieces."""
-        self._words += reason
+        self.words += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field of the head, or a trailer."""
@@ -160,9 +161,9 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.status = status
         try:
-            self.reason = self._words.decode()
+            self.reason = self.words.decode()
         except UnicodeDecodeError:
-            self.reason = self._words.decode("latin-1")
+            self.reason = self.words.decode("latin-1")
         self._has_head = True
         names = {name.lower(): value.lower() for name, value in self.headers}
         framed = b"content-length" in names or b"chunked" in names.get(b"transfer-encoding", b"")
@@ -187,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Take the end of the reply."""
         if not self._has_head:  # an informational one: the reply comes yet
             self.headers.clear()
-            self._words = b""
+            self.words = b""
             return
         if not self._has_end:
             self._has_end = True
@@ -292,6 +293,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport = await self._loop.start_tls(
             self._transport, self, context, server_hostname=host
         )
+
+    @property
+    def has_news(self) -> bool:
+        """Tell whether a piece of the reply, or its end, has come and was not read."""
+        return bool(self._pieces) or self._has_end
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether all of the reply was read."""
+        return self._has_end and not self._pieces
 
     @property
     def is_complete(self) -> bool:

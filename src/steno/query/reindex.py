@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from steno import notices
 from steno.errors import TranscriptError, WriteError
+from steno.storage.compressed import PACKED, plain_name
 from steno.transcripts.finding import find_transcripts
 from steno.writers.sqlite import SqliteWriter
 
@@ -58,7 +59,8 @@ def reindex(
         WriteError: The database can't be written.
     """
     moved_aside = _move_damaged(database)
-    paths = list(find_transcripts(sessions))
+    # The index knows a transcript by its plain name, in whichever form it is there.
+    paths = [plain_name(path) for path in find_transcripts(sessions)]
     writer = SqliteWriter(database)
     failed = 0
     try:
@@ -68,9 +70,7 @@ def reindex(
                 f"there is no folder {sessions}, but the index knows {len(known)} transcripts",
                 hint="is a disk not mounted, or jsonl.directory wrong? The index was left as it is",
             )
-        gone = sorted(
-            name for name in known - {str(path) for path in paths} if _is_gone(name, sessions)
-        )
+        gone = sorted(name for name in known - set(paths) if _is_gone(name, sessions))
         for name in gone:
             writer.forget_transcript(name)
         for at, path in enumerate(paths, 1):
@@ -90,13 +90,15 @@ def _is_gone(name: str, sessions: Path) -> bool:
     """Tell whether a transcript that was not found is gone, or only can't be read today."""
     if not name.startswith(f"{sessions}{os.sep}"):
         return True  # of a home that was moved
-    try:
-        os.stat(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        pass
-    return False
+    for form in (name, name + PACKED):
+        try:
+            os.stat(form)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            pass
+        return False
+    return True
 
 
 def _move_damaged(database: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from steno.errors import QueryError
 from steno.query.index import explain_errors
+from steno.storage.compressed import PACKED
 from steno.storage.lease import is_alive
 from steno.writers.rows import sql_time
 
@@ -143,7 +145,17 @@ def _row(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], b
         state = RUNNING if is_running(values[0], recorder, open_requests) else OK
     else:
         state = OK if success else FAILED
-    return SessionRow(*identity, *map(rfc3339, times), state, *rest)  # type: ignore[call-arg]
+    *figures, transcript = rest
+    cells = (*identity, *map(rfc3339, times), state, *figures, _where(transcript))
+    return SessionRow(*cells)
+
+
+def _where(transcript: str | None) -> str | None:
+    """Tell where a transcript is that the index knows by its plain name."""
+    if transcript is None or os.path.exists(transcript):
+        return transcript
+    packed = transcript + PACKED
+    return packed if os.path.exists(packed) else transcript
 
 
 def rfc3339(text: str | None) -> str | None:

@@ -26,22 +26,23 @@ class Scope(Struct, frozen=True):
     user_id: str | None = None
 
 
-_scope: ContextVar[Scope | None] = ContextVar("steno_scope", default=None)
+SPEAKER: ContextVar[Scope | None] = ContextVar("steno_scope", default=None)
+"""Who is speaking; hot paths read it without a call."""
 
 
 def current_scope() -> Scope | None:
     """Return who is speaking; None outside all sessions."""
-    return _scope.get()
+    return SPEAKER.get()
 
 
 def enter_scope(scope: Scope) -> Scope | None:
     """Make somebody the speaker; returns who spoke before, for `leave_scope`."""
-    before = _scope.get()
-    _scope.set(scope)
+    before = SPEAKER.get()
+    SPEAKER.set(scope)
     return before
 
 
 def leave_scope(scope: Scope, before: Scope | None) -> None:
     """Give the word back, unless somebody else has it by now."""
-    if _scope.get() is scope:
-        _scope.set(before)
+    if SPEAKER.get() is scope:
+        SPEAKER.set(before)

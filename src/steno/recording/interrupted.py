@@ -19,6 +19,7 @@ from steno.errors import TranscriptError
 from steno.events.codec import decode_line
 from steno.events.model import Completed, Event, ResponseRecorded, Started
 from steno.recording.measures import token_totals
+from steno.storage.compressed import open_text
 from steno.storage.lease import DeadLease, find_dead
 from steno.storage.lines import read_lines
 
@@ -78,7 +79,7 @@ class LookBack:
         for path in paths:
             try:
                 yield from _close_one(self._sessions / path, recorders, self._left_open)
-            except OSError as error:
+            except (OSError, TranscriptError) as error:
                 self._failed = True
                 notices.say("interrupted", f"ERROR cannot look for interrupted requests: {error}")
         self.done = True
@@ -95,7 +96,7 @@ def _close_one(
     open_requests: dict[tuple[str, str], Started] = {}
     replies: dict[tuple[str, str], ResponseRecorded] = {}
     try:
-        with path.open("rb") as file:
+        with open_text(path) as file:
             for count, line in enumerate(read_lines(file), 1):
                 if count % _STEP == 0:
                     yield ()

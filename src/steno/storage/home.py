@@ -47,6 +47,16 @@ class Home(Struct, frozen=True):
         """Events that a writer could not store, a file for each writer."""
         return self.path / "dead-letters"
 
+    @property
+    def holds(self) -> Path:
+        """What must not be let go, a file for each hold."""
+        return self.path / "holds"
+
+    @property
+    def retention(self) -> Path:
+        """The lock of those who let go, and the list of what they removed."""
+        return self.path / ".retention"
+
 
 def find_home(path: str | os.PathLike[str] | None = None) -> Home:
     """Tell where the home is: the argument, else ``STENO_HOME``, else ``~/.steno``."""

@@ -127,6 +127,35 @@ def is_alive(sessions: Path, recorder: str) -> bool:
     return False
 
 
+def find_touched(sessions: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Read all leases: which transcripts living recorders have touched, and which dead ones.
+
+    Raises:
+        OSError: A lease can't be read.
+    """
+    living: set[str] = set()
+    dead: set[str] = set()
+    try:
+        names = os.listdir(sessions / _FOLDER)
+    except FileNotFoundError:
+        return frozenset(), frozenset()
+    for name in names:
+        # One with a dot is being made at this moment: nothing stands in it yet.
+        if name.startswith(".") or not name.endswith(_SUFFIX):
+            continue
+        try:
+            fd = os.open(sessions / _FOLDER / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            paths = _read_paths(fd)
+            lives = is_alive(sessions, name.removesuffix(_SUFFIX))
+        finally:
+            os.close(fd)
+        (living if lives else dead).update(paths)
+    return frozenset(living), frozenset(dead)
+
+
 def find_dead(sessions: Path) -> list[DeadLease]:
     """Lock and read the leases that no process holds any more.
 

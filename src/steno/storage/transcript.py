@@ -5,7 +5,8 @@ single ``write``, so that lines of two processes are never spliced. An empty fil
 first, in the same write as the first lines, under the same lock: whoever comes first begins the
 transcript, once. A tail without a newline, left by a process that died in mid-write, is closed
 with a newline before anything is appended, so that it stays a line of its own. A write that fails
-in the middle is cut off again. Files are kept open, up to a bound.
+in the middle is cut off again. Files are kept open, up to a bound. A transcript that was compressed
+meanwhile is put back before it is written to, so that a session never has two.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from steno.identity import safe_name
+from steno.storage.compressed import PACKED, unpack
 from steno.storage.files import FILE_MODE, make_folder, sync_folder, write_all
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _HEADER_MARK = b'{"type":"session"'
 _MAX_TAIL = 65_536
 _MAX_REMEMBERED = 20_000
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _T = TypeVar("_T")
 
@@ -90,7 +92,8 @@ class TranscriptFolder:
         day = f"{began:%Y-%m-%d}"
         relative = f"{day}/{name}"
         for folder in self._list_days():
-            if os.path.exists(self.path / folder / name):
+            place = f"{self._root}{folder}/{name}"
+            if os.path.exists(place) or os.path.exists(place + PACKED):
                 relative = f"{folder}/{name}"
                 break
         return relative
@@ -121,6 +124,15 @@ class TranscriptFolder:
         Raises:
             OSError: Nothing was appended.
         """
+        appended = None
+        while appended is None:
+            # Once more, if somebody removed or compressed it before it was locked.
+            appended = self._try_append(relative, lines, header, passing=passing)
+        return appended
+
+    def _try_append(
+        self, relative: str, lines: bytes, header: Callable[[], bytes], *, passing: bool
+    ) -> Appended | None:
         fd = self._open.get(relative)
         if fd is None:
             fd = self._open_file(relative)
@@ -134,13 +146,12 @@ class TranscriptFolder:
                 os.close(self._open.popitem(last=False)[1])
         else:
             self._open.move_to_end(relative)
-            if os.fstat(fd).st_nlink == 0:
-                # Somebody removed it while it was open: it begins anew, with its header.
-                self._drop(relative)
-                return self.append(relative, lines, header, passing=passing)
         try:
             appended = self._append_to(fd, relative, lines, header)
-            fcntl.flock(fd, fcntl.LOCK_UN)
+            if appended is None:
+                self._drop(relative)
+            else:
+                fcntl.flock(fd, fcntl.LOCK_UN)
         except OSError:
             self._drop(relative)
             raise
@@ -148,8 +159,11 @@ class TranscriptFolder:
 
     def _append_to(
         self, fd: int, relative: str, lines: bytes, header: Callable[[], bytes]
-    ) -> Appended:
+    ) -> Appended | None:
         fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink == 0 and not self._is_there(fd, relative):
+            self._ends.pop(relative, None)
+            return None
         size = os.lseek(fd, 0, os.SEEK_END)
         if size and size == self._ends.get(relative):
             # What is there was written by this very hand, so it ends in a newline.
@@ -166,13 +180,20 @@ class TranscriptFolder:
                 sync_folder(self.path)
         return appended
 
+    def _is_there(self, fd: int, relative: str) -> bool:
+        """Tell whether a file is there although no link is counted, as some file systems do."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.lstat(self._root + relative))
+        except OSError:
+            return False
+
     def _open_file(self, relative: str) -> int:
         path = self._root + relative
-        try:
-            return os.open(path, _FLAGS, FILE_MODE)
-        except FileNotFoundError:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, _FLAGS)
+        if not unpack(path):
             make_folder(os.path.dirname(path))
-            return os.open(path, _FLAGS, FILE_MODE)
+        return os.open(path, _FLAGS | os.O_CREAT, FILE_MODE)
 
     def _drop(self, relative: str) -> None:
         fd = self._open.pop(relative, None)

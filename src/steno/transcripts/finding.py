@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from steno.errors import IdentityError, TranscriptError
 from steno.identity import safe_name
+from steno.storage.compressed import PACKED, plain_name
 from steno.transcripts.reader import read_header
 
 if TYPE_CHECKING:
@@ -32,19 +33,30 @@ def find_days(sessions: Path) -> list[str]:
 
 
 def list_day(sessions: Path, day: str) -> list[str]:
-    """List the file names of one day's transcripts."""
+    """List the file names of one day's transcripts, compressed ones included.
+
+    Where one is there in both forms, because somebody was killed, the plain one is meant.
+    """
     try:
         with os.scandir(sessions / day) as entries:
             # Only files: to open a pipe of that name would wait for ever.
-            return sorted(
+            names = {
                 entry.name
                 for entry in entries
-                if entry.name.endswith(_SUFFIX)
+                if entry.name.endswith((_SUFFIX, _SUFFIX + PACKED))
                 and not entry.name.startswith(".")
                 and entry.is_file()
-            )
+            }
     except OSError:
         return []
+    return sorted(
+        name for name in names if not name.endswith(PACKED) or plain_name(name) not in names
+    )
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """Tell a transcript's name without its suffixes: the session's id, where that is plain."""
+    return os.path.basename(plain_name(path)).removesuffix(_SUFFIX)
 
 
 def find_transcripts(sessions: Path) -> Iterator[Path]:
@@ -64,13 +76,15 @@ def resolve_session(sessions: Path, wanted: str) -> Path:
     Raises:
         IdentityError: No transcript is meant, or several are.
     """
-    if wanted.endswith(_SUFFIX) and Path(wanted).is_file():
-        return Path(wanted)
+    if wanted.endswith((_SUFFIX, _SUFFIX + PACKED)):
+        for form in (plain_name(wanted), plain_name(wanted) + PACKED):
+            if Path(form).is_file():
+                return Path(form)
     paths = list(find_transcripts(sessions))
     if wanted == LATEST and paths:
         return max(paths, key=_changed)
-    exact = f"{safe_name(wanted)}{_SUFFIX}"
-    matches = [path for path in paths if path.name == exact]
+    exact = safe_name(wanted)
+    matches = [path for path in paths if name_of(path) == exact]
     if not matches and wanted:
         matches = [path for path in paths if path.name.startswith(wanted)]
     if not matches and wanted:
@@ -81,7 +95,7 @@ def resolve_session(sessions: Path, wanted: str) -> Path:
             hint="`steno ls` lists the sessions; --home chooses another home",
         )
     if len(matches) > 1:
-        shown = [path.name.removesuffix(_SUFFIX) for path in matches[:_MAX_SHOWN]]
+        shown = [name_of(path) for path in matches[:_MAX_SHOWN]]
         if len(set(shown)) < len(shown):
             shown = [str(path) for path in matches[:_MAX_SHOWN]]
         names = ", ".join(shown)
@@ -94,7 +108,7 @@ def resolve_session(sessions: Path, wanted: str) -> Path:
 
 def _begins_with(path: Path, wanted: str) -> bool:
     """Tell whether an id that can't be a file name begins like this; its header knows it."""
-    if _DERIVED.search(path.stem) is None:
+    if _DERIVED.search(name_of(path)) is None:
         return False
     try:
         header = read_header(path)

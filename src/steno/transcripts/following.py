@@ -4,6 +4,8 @@ Strategy: no notification service of the system is needed; files are looked at a
 ``tail -f`` does. Those that grew in the last minute are looked at each time, the others in turns,
 so that a home of 100,000 transcripts costs little; folders are listed again when they changed. A
 line is given when its newline is there. A file that shrank or was replaced is read from its start.
+Compressed transcripts don't grow; one that is put back, because its session goes on, is followed
+from where it was left.
 """
 
 from __future__ import annotations
@@ -11,15 +13,18 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steno.errors import TranscriptError
+from steno.storage.compressed import PACKED, is_packed, open_text, plain_name
 from steno.transcripts.finding import find_days, list_day
 from steno.transcripts.reader import TORN, Damage, Entry, read_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from typing import BinaryIO
 
 _BLOCK = 64 * 1024
 _WARM_S = 60.0
@@ -30,6 +35,9 @@ _NEWEST_DAYS = 3
 _ALL_DAYS_S = 1.0
 _SETTLED_S = 2.0
 """Age from which a folder's time of change tells reliably that nothing was added since."""
+
+_PUT_AWAY = -1
+"""The position in a transcript that was compressed before anybody knew its length."""
 
 
 def find_tail(path: Path, lines: int, *, end: int | None = None) -> int:
@@ -45,9 +53,12 @@ def find_tail(path: Path, lines: int, *, end: int | None = None) -> int:
 
     Raises:
         OSError: The file can't be read.
+        TranscriptError: It is compressed, and zstd is not installed.
     """
     newlines = lines + 1
-    with path.open("rb") as file:
+    with open_text(path) as file:
+        if is_packed(file):
+            return _find_tail_forward(file, lines)
         at = file.seek(0, os.SEEK_END) if end is None else end
         while at > 0:
             begin = max(0, at - _BLOCK)
@@ -62,6 +73,19 @@ def find_tail(path: Path, lines: int, *, end: int | None = None) -> int:
             newlines -= found
             at = begin
     return 0
+
+
+def _find_tail_forward(file: BinaryIO, lines: int) -> int:
+    """As `find_tail`, where there is only one direction to read in."""
+    begins = deque([0], maxlen=lines + 1)
+    at = 0
+    while block := file.read(_BLOCK):
+        spot = block.find(b"\n")
+        while spot >= 0:
+            begins.append(at + spot + 1)
+            spot = block.find(b"\n", spot + 1)
+        at += len(block)
+    return begins[0]
 
 
 class Follower:
@@ -81,13 +105,16 @@ class Follower:
         self._folders: dict[str, int] = {}
         self._looked = float("-inf")
         self._look()
+        self._began = datetime.now(UTC)
         for path in self._positions:
-            self._positions[path] = _size(path)[0]
+            size, there = _size(path)
+            self._positions[path] = size if there else _PUT_AWAY
         self._quiet.extend(self._warm)
         self._warm.clear()
 
     def start(self, path: Path, position: int) -> None:
-        """Follow a transcript from a byte offset on."""
+        """Follow a transcript from a byte offset of its text on."""
+        path = Path(plain_name(path))
         self._positions[path] = position
         self._warm[path] = time.monotonic()
 
@@ -110,16 +137,19 @@ class Follower:
         size, there = _size(path)
         position = self._positions[path]
         if not there:
-            self._forget(path)
+            if not os.path.exists(f"{path}{PACKED}"):
+                self._forget(path)
             return
         if size == position:
             return
+        since = self._began if position == _PUT_AWAY else None
         try:
             # What was there in the beginning may have ended in the middle of a line.
-            begin = find_tail(path, 0, end=position) if size > position else 0
+            begin = find_tail(path, 0, end=position) if size > position > 0 else 0
             transcript = read_transcript(path, offset=begin, lossless=False)
             for entry in transcript:
-                yield path, entry
+                if since is None or entry.event.timestamp >= since:
+                    yield path, entry
         except (OSError, TranscriptError):
             self._forget(path)
             return
@@ -153,9 +183,9 @@ class Follower:
             if changed == self._folders.get(day):
                 continue
             for name in list_day(self._sessions, day):
-                path = self._sessions / day / name
+                path = self._sessions / day / plain_name(name)
                 if path not in self._positions:
-                    self.start(path, 0)
+                    self.start(path, _PUT_AWAY if name.endswith(PACKED) else 0)
             # Two changes within one tick of the clock look like one: list a fresh folder again.
             if time.time() - changed / 1e9 > _SETTLED_S:
                 self._folders[day] = changed

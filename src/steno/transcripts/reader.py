@@ -2,7 +2,8 @@
 
 Strategy: lines are read one by one, so that memory is bounded by the longest. What is damaged is
 reported with its byte offset and passed over; what follows it is read. A line that stands twice
-(an interrupted write was repeated) is given once.
+(an interrupted write was repeated) is given once. A compressed transcript is read as its text, up
+to what of it is damaged; offsets are always those in the text.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Struct
 from steno.errors import TranscriptError
 from steno.events.codec import decode_line
 from steno.events.header import Header
+from steno.storage.compressed import damage_of, open_text
 from steno.storage.lines import read_lines
 
 if TYPE_CHECKING:
@@ -90,15 +92,20 @@ class Transcript:
         """
         begin = self.position
         try:
-            with self.path.open("rb") as file:
+            with open_text(self.path) as file:
+                torn = 0
                 for line in read_lines(file, begin):
                     if not line.whole:
-                        self._report(line.offset, len(line.data), TORN)
-                        return
+                        torn = len(line.data)
+                        break
                     self.position = line.end
                     entry = self._entry(line.offset, line.data, first=line.offset == 0)
                     if entry is not None:
                         yield entry
+                if damage := damage_of(file):
+                    self._report(self.position, torn, damage)
+                elif torn:
+                    self._report(self.position, torn, TORN)
         except OSError as error:
             raise TranscriptError(
                 f"cannot read {self.path}: {error.strerror}", hint="check the path and permissions"
@@ -181,7 +188,7 @@ def read_header(path: Path) -> Header | None:
         TranscriptError: The file can't be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_text(path) as file:
             line = file.readline(_HEADER_LIMIT)
     except OSError as error:
         raise TranscriptError(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import contextlib
+import os
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
 from steno.errors import TranscriptError
 from steno.events.codec import decode_line
 from steno.events.header import Header
+from steno.storage.compressed import damage_of, is_packed, open_text
 from steno.storage.lines import read_lines
 from steno.writers.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PIECE_LINES = 500
 _PIECE_BYTES = 1024 * 1024
@@ -53,4 +59,40 @@ def read_piece(file: BinaryIO, position: int, end: int) -> Piece:
                 piece.rows.add(entry, *number)  # type: ignore[arg-type]
         if count >= _PIECE_LINES or piece.end - begin >= _PIECE_BYTES:
             break
+    piece.damaged += damage_of(file) is not None
     return piece
+
+
+class Sources:
+    """Opens transcripts; a compressed one stays open, because it costs much to go on in it anew."""
+
+    def __init__(self) -> None:
+        """Begin with nothing open."""
+        self._packed: BinaryIO | None = None
+
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """Open a transcript for the length of the block, compressed or not.
+
+        Raises:
+            OSError: It can't be opened.
+            TranscriptError: It is compressed, and zstd is not installed.
+        """
+        file = self._packed
+        if file is not None and file.name == path and os.fstat(file.fileno()).st_nlink:
+            yield file
+            return
+        self.close()
+        file = open_text(path)
+        if is_packed(file):
+            self._packed = file
+            yield file
+        else:
+            with file:
+                yield file
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._packed is not None:
+            self._packed.close()
+            self._packed = None

@@ -19,12 +19,13 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steno.errors import SchemaVersionError, WriteError
+from steno.errors import SchemaVersionError, TranscriptError, WriteError
 from steno.events.salvage import clean_text
+from steno.storage.compressed import is_packed
 from steno.storage.files import FILE_MODE, make_folder
 from steno.writers import schema
 from steno.writers.base import EASE_EVERY, Batch, Extent, Landings, ease
-from steno.writers.pieces import read_piece
+from steno.writers.pieces import Sources, read_piece
 from steno.writers.rows import Rows, UnbindableError
 from steno.writers.statements import POSITION_UPSERT
 
@@ -84,6 +85,7 @@ class SqliteWriter:
         self._seen = 0
         self._positions: dict[str, int] = {}
         self._data_version = -1
+        self._sources = Sources()
 
     # -- the writer ----------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class SqliteWriter:
 
     def close(self) -> None:
         """Close the database."""
+        self._sources.close()
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
@@ -201,8 +204,15 @@ class SqliteWriter:
         with self._transaction() as connection:
             return [path for (path,) in connection.execute("SELECT path FROM transcripts")]
 
-    def forget_transcript(self, path: str | os.PathLike[str]) -> None:
+    def forget_transcript(
+        self, path: str | os.PathLike[str], session_id: str | None = None
+    ) -> None:
         """Remove the rows of a transcript that is gone.
+
+        Args:
+            path: The transcript's plain name.
+            session_id: Its session, of which rows may have come back from a lagging recorder; they
+                go unless the session has another transcript.
 
         Raises:
             WriteError: They could not be removed.
@@ -210,6 +220,11 @@ class SqliteWriter:
         with self._transaction() as connection:
             self._forget(connection, os.fspath(path))
             connection.execute("DELETE FROM transcripts WHERE path = ?", (os.fspath(path),))
+            connection.execute(
+                "DELETE FROM sessions WHERE session_id = ?1 AND NOT EXISTS "
+                "(SELECT 1 FROM transcripts WHERE session_id = ?1)",
+                (session_id,),
+            )
         self._unread.pop(os.fspath(path), None)
 
     # -- positions -----------------------------------------------------------------------
@@ -284,14 +299,17 @@ class SqliteWriter:
         if self._position(connection, path) >= end:
             return True
         try:
-            with open(path, "rb") as file:
+            with self._sources.open(path) as file:
                 status = os.fstat(file.fileno())
-                self._check_identity(connection, path, status)
+                # A compressed one holds the same text, so the position in it stays true.
+                packed = is_packed(file)
+                if not packed:
+                    self._check_identity(connection, path, status)
                 piece = read_piece(file, self._position(connection, path), end)
         except FileNotFoundError:
             return True
-        except OSError as error:
-            message = f"cannot read {path}: {error.strerror}"
+        except (OSError, TranscriptError) as error:
+            message = f"cannot read {path}: {error}"
             raise WriteError(message, hint="check the file", transient=True) from error
         connection.execute("SAVEPOINT piece")
         try:
@@ -302,14 +320,15 @@ class SqliteWriter:
         connection.execute("RELEASE piece")
         session_id = None if piece.session_id is None else clean_text(piece.session_id)
         connection.execute(
-            POSITION_UPSERT, (path, session_id, piece.end, status.st_ino, piece.damaged)
+            POSITION_UPSERT,
+            (path, session_id, piece.end, None if packed else status.st_ino, piece.damaged),
         )
         connection.execute(
             "UPDATE sessions SET transcript = ? WHERE session_id = ? AND transcript IS NULL",
             (path, session_id),
         )
         begin, self._positions[path] = self._positions[path], piece.end
-        return piece.end == begin or piece.end >= min(end, status.st_size)
+        return piece.end == begin or piece.end >= (end if packed else min(end, status.st_size))
 
     def _check_identity(
         self, connection: sqlite3.Connection, path: str, status: os.stat_result

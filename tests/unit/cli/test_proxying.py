@@ -27,9 +27,9 @@ def test_no_upstream(given):
 
 def test_without_the_extra(monkeypatch):
     """Without the extra the error says what to install."""
-    for name in [name for name in sys.modules if name.startswith(("steno.proxy", "aiohttp"))]:
+    for name in [name for name in sys.modules if name.startswith(("steno.proxy", "httptools"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.setitem(sys.modules, "httptools", None)
 
     with pytest.raises(StenoError) as caught:
         import_proxy()

@@ -174,3 +174,26 @@ def test_two_damaged_databases(recorded):
         reindex(recorded / "sessions", recorded / "sessions.db")
 
     assert len(list(recorded.glob("sessions.db.damaged-*"))) == 2
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_compressed(recorded):
+    """Compressed transcripts are indexed as plain ones, under their plain names, and are not gone."""
+    before = dump(recorded)
+    for path in recorded.glob("sessions/*/*.jsonl"):
+        pack_away(path)
+
+    done = reindex(recorded / "sessions", recorded / "sessions.db")
+
+    assert (done.transcripts, done.failed, done.removed) == (3, 0, 0)
+    assert without_ids(dump(recorded)) == without_ids(before)

@@ -120,3 +120,25 @@ def test_a_damaged_index(recorded):
     with pytest.raises(QueryError) as caught:
         listed(recorded)
     assert "steno reindex" in caught.value.hint
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_compressed(recorded):
+    """A session's transcript is named as it is there."""
+    (path,) = recorded.glob("sessions/*/well.jsonl")
+    packed = pack_away(path)
+
+    places = {row.session_id: row.transcript for row in listed(recorded)}
+
+    assert places["well"] == str(packed)
+    assert places["failed"].endswith("failed.jsonl")

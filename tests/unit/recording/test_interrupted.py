@@ -81,3 +81,27 @@ def test_a_start_without_the_index(home):
         pass
 
     assert events_of(home)[-1]["finish_reason"] == "interrupted"
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_a_compressed_transcript(home):
+    """Also what stands open in a compressed transcript is closed; it is put back for that."""
+    leave_open(home)
+    (path,) = home.glob("sessions/*/s.jsonl")
+    pack_away(path)
+
+    with steno.open(home):
+        pass
+
+    assert events_of(home)[-1]["finish_reason"] == "interrupted"
+    assert [each.name for each in path.parent.iterdir()] == ["s.jsonl"]

@@ -76,3 +76,18 @@ def test_abandon(tmp_path):
 
     assert is_alive(tmp_path, "me")
     lease.release(settled=True)
+
+
+def test_touched(tmp_path):
+    """What living and dead recorders have touched is told apart; nothing is locked by looking."""
+    from steno.storage.lease import find_touched
+
+    assert find_touched(tmp_path) == (frozenset(), frozenset())
+    living, dead = Lease(tmp_path, "living"), Lease(tmp_path, "dead")
+    living.add(["d/a.jsonl", "d/b.jsonl"])
+    dead.add(["d/c.jsonl"])
+    dead.release(settled=False)
+
+    assert find_touched(tmp_path) == ({"d/a.jsonl", "d/b.jsonl"}, {"d/c.jsonl"})
+    assert [each.recorder for each in find_dead(tmp_path)] == ["dead"]
+    living.release(settled=True)

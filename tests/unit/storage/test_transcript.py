@@ -129,3 +129,69 @@ def test_fsync(tmp_path):
 
     assert (tmp_path / "2026-11-20" / "s.jsonl").read_bytes().count(b"\n") == 3
     folder.close()
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("passing", [True, False])
+def test_goes_on_after_compression(folder, tmp_path, known, passing):
+    """A session whose transcript was compressed goes on in it: it is put back, and has no second."""
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    packed = pack_away(tmp_path / relative)
+    other = folder if known else TranscriptFolder(tmp_path)
+
+    assert other.locate("s", datetime(2026, 12, 24, tzinfo=UTC)) == relative
+    appended = append(other, relative, b'{"b":2}\n', passing=passing)
+
+    assert not appended.began
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"a":1}\n{"b":2}\n'
+    assert appended.start == len(HEADER) + 9
+    assert not packed.exists()
+    other.close()
+
+
+def test_removed_while_waiting(folder, tmp_path):
+    """A transcript that goes while a recorder waits for its lock begins anew; no line is lost."""
+    import fcntl
+    import threading
+
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    with (tmp_path / relative).open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=append, args=(folder, relative, b'{"late":1}\n'))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        (tmp_path / relative).unlink()
+    waiting.join(10)
+
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"late":1}\n'
+
+
+def test_no_links_counted(folder, tmp_path, monkeypatch):
+    """On a file system that counts no links, a transcript that is there is appended to."""
+    relative = folder.locate("s", NOW)
+    real = os.fstat
+
+    def uncounted(fd):
+        status = list(real(fd))
+        status[3] = 0
+        return os.stat_result(status)
+
+    monkeypatch.setattr(os, "fstat", uncounted)
+    append(folder, relative)
+    append(folder, relative)
+
+    assert (tmp_path / relative).read_bytes().count(b'{"a":1}') == 2

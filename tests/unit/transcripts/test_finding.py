@@ -80,3 +80,41 @@ def test_a_pipe_is_no_transcript(folder):
     (folder / "2026-11-20" / "folder.jsonl").mkdir()
 
     assert {path.stem for path in find_transcripts(folder)} == {"abc-1", "abc-2", "xyz"}
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_compressed(folder):
+    """Compressed transcripts are found and meant as others are; in both forms the plain one is."""
+    from steno.transcripts.finding import name_of
+
+    packed = pack_away(folder / "2026-11-20" / "xyz.jsonl")
+    other = folder / "2026-11-20" / "abc-2.jsonl"
+    other.with_name("abc-2.jsonl.zst").write_bytes(packed.read_bytes())
+
+    assert {path.name for path in find_transcripts(folder)} == {
+        "abc-1.jsonl", "abc-2.jsonl", "xyz.jsonl.zst",
+    }  # fmt: skip
+    for wanted in ("xyz", "x", str(packed), str(packed).removesuffix(".zst")):
+        assert resolve_session(folder, wanted) == packed
+    assert name_of(packed) == "xyz"
+    with pytest.raises(IdentityError) as caught:
+        resolve_session(folder, "abc")
+    assert "abc-1, abc-2" in caught.value.hint.replace("abc-2, abc-1", "abc-1, abc-2")
+
+
+def test_a_compressed_hostile_id(recorded):
+    """The header of a compressed transcript is read for its id too."""
+    (path,) = recorded.glob("sessions/*/_hostile*.jsonl")
+    packed = pack_away(path)
+
+    assert resolve_session(recorded / "sessions", "../hos") == packed

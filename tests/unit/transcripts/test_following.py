@@ -181,3 +181,53 @@ def test_a_transcript_that_is_lost_on_the_way(sessions, add):
     add(line(3), "2026-11-20/b.jsonl")
 
     assert ids(follower) == ["r3"]
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_tail_of_a_compressed_one(sessions):
+    """The last lines of a compressed transcript are found, however many are wanted."""
+    path = sessions / "2026-11-20" / "a.jsonl"
+    wanted = [find_tail(path, lines) for lines in range(5)]
+    packed = pack_away(path)
+
+    assert [find_tail(packed, lines) for lines in range(5)] == wanted
+
+
+def test_compressed_meanwhile(sessions, add):
+    """A transcript that is compressed and put back is followed from where it was left."""
+    from steno.storage.compressed import unpack
+
+    path = sessions / "2026-11-20" / "a.jsonl"
+    follower = Follower(sessions)
+    pack_away(path)
+    assert ids(follower) == []
+    unpack(str(path))
+    add(line(7))
+
+    assert ids(follower) == ["r7"]
+
+
+def test_one_compressed_session(sessions, add):
+    """A compressed transcript that alone is followed goes on where its text ended."""
+    from steno.storage.compressed import unpack
+
+    path = sessions / "2026-11-20" / "a.jsonl"
+    size = path.stat().st_size
+    packed = pack_away(path)
+    follower = Follower()
+    follower.start(packed, size)
+    assert ids(follower) == []
+    unpack(str(path))
+    add(line(8))
+
+    assert ids(follower) == ["r8"]

@@ -136,3 +136,74 @@ def test_a_long_header(read, tmp_path):
     read(encode_header(make_header("s", NOW, tags=("tag" * 10,) * 5000)) + b"\n")
 
     assert read_header(tmp_path / "t.jsonl").session_id == "s"
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_compressed(read, tmp_path):
+    """A compressed transcript is read as the plain one, from any line on, its header too."""
+    data = HEADER + b"".join(LINES)
+    read(data)
+    entries = list(read_transcript(tmp_path / "t.jsonl"))
+    packed = pack_away(tmp_path / "t.jsonl")
+
+    again = read_transcript(packed)
+    assert [entry.line for entry in again] == [entry.line for entry in entries]
+    assert again.damage == []
+    assert again.position == len(data)
+    rest = read_transcript(packed, offset=entries[2].offset)
+    assert [entry.offset for entry in rest] == [entry.offset for entry in entries[2:]]
+    assert read_header(packed).session_id == "s"
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.99])
+def test_compressed_and_damaged(read, tmp_path, cut):
+    """Damage in a compressed transcript ends the reading; it is told once, by its place in the text."""
+    import os
+
+    noise = [
+        ENCODER.encode(
+            steno.ResponseRecorded("s", f"r{number}", NOW, response_text=os.urandom(3000).hex()),
+            number,
+        )[0]
+        for number in range(200)
+    ]
+    read(HEADER + b"".join(noise))
+    packed = pack_away(tmp_path / "t.jsonl")
+    data = packed.read_bytes()
+    packed.write_bytes(data[: int(len(data) * cut)])
+
+    transcript = read_transcript(packed)
+    lines = [entry.line + b"\n" for entry in transcript]
+
+    assert b"".join(lines) == (HEADER + b"".join(noise))[: transcript.position]
+    assert len(lines) > 200 * cut - 50
+    (damage,) = transcript.damage
+    assert damage.offset == transcript.position
+    assert "compressed file is damaged" in damage.reason
+
+
+def test_no_zstd(read, tmp_path, monkeypatch):
+    """Without zstd a compressed transcript is an error that says what to install."""
+    from steno.storage import compressed
+
+    read(HEADER)
+    packed = pack_away(tmp_path / "t.jsonl")
+
+    def refuse(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(compressed.importlib, "import_module", refuse)
+
+    with pytest.raises(TranscriptError) as caught:
+        list(read_transcript(packed))
+    assert "backports.zstd" in caught.value.hint

@@ -43,3 +43,62 @@ def test_bounds(monkeypatch):
     monkeypatch.setattr(pieces, "_PIECE_LINES", 100)
     monkeypatch.setattr(pieces, "_PIECE_BYTES", 1)
     assert read_piece(named(data), len(HEADER), 1 << 60).end == upto
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_sources(tmp_path):
+    """A compressed transcript stays open from piece to piece, until another one is asked for."""
+    import pytest
+
+    from steno.writers.pieces import Sources
+
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(HEADER + b"".join(LINES))
+    (tmp_path / "b.jsonl").write_bytes(HEADER)
+    packed = pack_away(path)
+    sources = Sources()
+
+    with sources.open(str(path)) as first:
+        piece = read_piece(first, 0, len(HEADER) + 1)
+        assert (piece.end, piece.session_id) == (len(HEADER) + len(LINES[0]), "s")
+    with sources.open(str(path)) as second:
+        assert second is first
+        assert read_piece(second, piece.end, 1 << 60).end == len(HEADER + b"".join(LINES))
+    with sources.open(str(tmp_path / "b.jsonl")) as plain:
+        assert plain.read() == HEADER
+    assert first.closed
+
+    with sources.open(str(path)) as first:
+        pass
+    packed.rename(tmp_path / "kept")
+    packed.write_bytes((tmp_path / "kept").read_bytes())
+    (tmp_path / "kept").unlink()
+    with sources.open(str(path)) as second:
+        assert second is not first
+    sources.close()
+    with pytest.raises(FileNotFoundError), sources.open(str(tmp_path / "c.jsonl")):
+        pass
+
+
+def test_damage_counts(tmp_path):
+    """A compressed transcript that is damaged counts as a damaged line."""
+    from steno.writers.pieces import Sources
+
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(HEADER + b"".join(LINES))
+    packed = pack_away(path)
+    packed.write_bytes(packed.read_bytes()[:-2])
+
+    with Sources().open(str(path)) as file:
+        assert read_piece(file, 0, 1 << 60).damaged == 1
+        file.close()

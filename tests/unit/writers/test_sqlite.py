@@ -428,3 +428,48 @@ class TestTrouble:
         """Close may be called twice, and before any write."""
         writer.close()
         writer.close()
+
+
+def pack_away(path):
+    """Compress a transcript as retention does."""
+    from steno.storage.compressed import pack
+
+    packed = path.with_name(f"{path.name}.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+    return packed
+
+
+def test_compressed_transcript(writer, path, tmp_path, monkeypatch):
+    """A compressed transcript is read in pieces, each byte once, and its position counts the text."""
+    from steno.storage import compressed
+    from steno.writers import pieces
+
+    monkeypatch.setattr(pieces, "_PIECE_LINES", 10)
+    monkeypatch.setattr(compressed, "_FRAME", 4096)
+    with steno.open(tmp_path / "home") as recorder, recorder.session("s") as session:
+        for number in range(100):
+            with session.request(model="m") as request:
+                request.response(text="x" * number, tokens=steno.Tokens(input=1, output=1))
+    (transcript,) = (tmp_path / "home").glob("sessions/*/s.jsonl")
+    size = transcript.stat().st_size
+    pack_away(transcript)
+
+    writer.index_transcript(transcript)
+
+    assert [row["request_count"] for row in rows(path)] == [100]
+    (known,) = rows(path, "transcripts")
+    assert (known["path"], known["position"]) == (str(transcript), size)
+
+
+def test_forget_by_session(writer, path):
+    """Rows of a session without a transcript go by its id, and only then."""
+    writer.write(batch(request("s", 1, steno.Tokens())))
+    writer.forget_transcript("/nowhere/t.jsonl", "t")
+    assert len(rows(path)) == 1
+
+    writer.forget_transcript("/nowhere/s.jsonl", "s")
+
+    assert rows(path) == []
+    assert rows(path, "session_stats") == []

@@ -1,0 +1,119 @@
+"""``steno hold``: keep a session or archives, whatever the settings say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from steno.cli.options import json_option, place_options, read_config
+from steno.cli.output import clean, print_json, print_table
+from steno.errors import IdentityError
+from steno.retention.covering import collect_ids
+from steno.storage.holds import Hold, Holds
+from steno.storage.home import find_home
+from steno.transcripts.finding import resolve_session
+from steno.transcripts.reader import read_header
+
+if TYPE_CHECKING:
+    from steno.config import Config
+
+
+@click.command("hold")
+@click.argument("session", required=False)
+@place_options
+@json_option
+@click.option("--user", metavar="ID", help="Hold archives of this user, with --chat.")
+@click.option("--chat", metavar="ID", help="Hold archives of this chat.")
+@click.option("--message", metavar="ID", help="Hold those of one message alone.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for those who see it later.")
+@click.option("--list", "as_list", is_flag=True, help="List what is held.")
+def command(
+    session: str | None,
+    home: str | None,
+    config_path: str | None,
+    as_json: bool,
+    user: str | None,
+    chat: str | None,
+    message: str | None,
+    reason: str,
+    as_list: bool,
+) -> None:
+    """Keep a session, or archives, whatever the settings say.
+
+    Of a session, its transcript, its artefacts and the archives of the chats and messages that the
+    transcript names are kept, until `steno release`.
+
+    \b
+    Examples:
+      steno hold latest --reason "case 4711"
+      steno hold --user u1 --chat c1 --message m1
+      steno hold --list
+    """
+    config = read_config(home, config_path)
+    holds = Holds(find_home(config.home).holds)
+    if as_list:
+        _print_list(holds.read(), as_json=as_json)
+        return
+    wanted = _wanted(config, session, user, chat, message, reason)
+    new = holds.place(wanted)
+    if as_json:
+        print_json([as_row(wanted)])
+        return
+    click.echo(f"{'held' if new else 'held already, written anew'}: {clean(wanted.describe())}")
+    if wanted.session_id is not None:
+        archives = ", ".join(clean(each) for each in wanted.chats) or "none, it names no chat"
+        click.echo(f"with the archives of its chats: {archives}")
+
+
+def _wanted(
+    config: Config,
+    session: str | None,
+    user: str | None,
+    chat: str | None,
+    message: str | None,
+    reason: str,
+) -> Hold:
+    if session is None:
+        check_ids(user, chat)
+        assert chat is not None
+        return Hold(user_id=user, chats={chat: (message,) if message else ()}, reason=reason)
+    if user or chat or message:
+        raise click.UsageError("either a SESSION, or --user and --chat")
+    path = resolve_session(config.jsonl.directory, session)
+    header = read_header(path)
+    if header is None:
+        raise IdentityError(f"{path} has no header, so nobody knows whose it is")
+    user_id, chats = collect_ids(path)
+    return Hold(
+        session_id=header.session_id,
+        user_id=user_id,
+        chats=chats if user_id is not None else {},
+        reason=reason,
+    )
+
+
+def check_ids(user: str | None, chat: str | None) -> None:
+    """Refuse what names neither a session nor archives."""
+    if not user or not chat:
+        raise click.UsageError("give a SESSION, or --user and --chat")
+
+
+def as_row(hold: Hold) -> dict[str, Any]:
+    """Write a hold as ``--json`` prints it."""
+    row: dict[str, Any] = msgspec.to_builtins(hold)
+    return row
+
+
+def _print_list(holds: list[Hold], *, as_json: bool) -> None:
+    if as_json:
+        print_json([as_row(hold) for hold in holds])
+        return
+    if not holds:
+        click.echo("nothing is held", err=True)
+        return
+    print_table(
+        ("since", "what", "reason"),
+        [(f"{hold.held_at:%Y-%m-%d %H:%M:%S}", hold.describe(), hold.reason) for hold in holds],
+    )

@@ -1,0 +1,202 @@
+"""What was removed, so that the index and the artefacts go with it, whatever dies in between.
+
+Strategy: before transcripts go, they are written down. When one is gone, its rows in the index and
+its artefacts follow; if the process dies before that, the next round finds the entry and does it.
+First the file, then the rows: a recorder that lags behind may read a file that is there, but none
+that is gone. What a recorder still had in memory may come back into the index later; so entries
+stay for a day, and each round looks for such rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from steno.errors import StenoError
+from steno.identity import safe_name
+from steno.retention.plan import DAY_S
+from steno.storage.below import open_folder, remove_tree
+from steno.storage.compressed import PACKED
+from steno.storage.files import replace_file
+from steno.transcripts.finding import find_days
+from steno.writers.sqlite import SqliteWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+
+class Entry(Struct, frozen=True):
+    """A transcript that goes.
+
+    Attributes:
+        path: Its plain name.
+        session_id: Its session.
+        inode: The number of its file, and
+        modified_ns: when it changed, by which one that begins anew is told from it.
+        at: When, in seconds since the epoch.
+        settled: The index has forgotten it, and its artefacts are gone.
+    """
+
+    path: str
+    session_id: str
+    inode: int
+    modified_ns: int
+    at: float
+    settled: bool = False
+
+
+class Removed:
+    """The list of what was removed from a home."""
+
+    def __init__(self, path: Path, *, sessions: Path, index: Path, artefacts: Path) -> None:
+        """Name the places; used by whoever holds the lock."""
+        self._path = path
+        self._sessions = sessions
+        self._index = index
+        self._artefacts = artefacts
+        self._entries: dict[str, Entry] = {}
+        self._writer: SqliteWriter | None = None
+        self._refused: str | None = None
+
+    def read(self) -> None:
+        """Read what earlier rounds have left; lines that can't be read are passed over."""
+        with contextlib.suppress(FileNotFoundError):
+            for line in self._path.read_bytes().splitlines():
+                with contextlib.suppress(msgspec.MsgspecError):
+                    entry = msgspec.json.decode(line, type=Entry)
+                    self._entries[entry.path] = entry
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Write down what will go.
+
+        Raises:
+            OSError: It can't be written down, so nothing may go.
+        """
+        added = {entry.path: entry for entry in entries}
+        if added:
+            self._entries |= added
+            self._write()
+
+    def _write(self) -> None:
+        lines = [msgspec.json.encode(entry) + b"\n" for entry in self._entries.values()]
+        replace_file(self._path, b"".join(lines))
+
+    def settle(self, path: str) -> int:
+        """Let the index forget a transcript that is gone, and remove its artefacts.
+
+        Returns:
+            Bytes of artefacts that were removed.
+
+        Raises:
+            OSError: An artefact can't be removed; the next round tries again.
+            StenoError: The index can't be written; as above.
+        """
+        entry = self._entries[path]
+        again = _look_at(path)
+        if again == (entry.inode, entry.modified_ns):
+            del self._entries[path]  # it was kept after all
+            return 0
+        freed = 0
+        if not self._has_transcript(path):
+            with contextlib.suppress(FileNotFoundError), open_folder(self._artefacts) as folder:
+                freed = remove_tree(folder, safe_name(entry.session_id))
+        self._forget(entry, begun_anew=again is not None)
+        self._entries[path] = msgspec.structs.replace(entry, settled=True)
+        return freed
+
+    def _has_transcript(self, path: str) -> bool:
+        """Tell whether a session has a transcript in the folder of any day."""
+        name = os.path.basename(path)
+        return any(
+            os.path.lexists(self._sessions / day / form)
+            for day in find_days(self._sessions)
+            for form in (name, name + PACKED)
+        )
+
+    def _forget(self, entry: Entry, *, begun_anew: bool) -> None:
+        if not self._index.is_file() or not self._index.stat().st_size:
+            return
+        if self._refused is not None:
+            raise StenoError(self._refused)
+        try:
+            if self._writer is None:
+                self._writer = SqliteWriter(self._index)
+            self._writer.forget_transcript(entry.path, entry.session_id)
+            if begun_anew:
+                # A session went on at this very moment: what it wrote since is read anew.
+                self._writer.index_transcript(entry.path)
+            while not self._writer.catch_up():
+                pass  # what other transcripts of the session say
+        except StenoError as error:
+            # Once is enough: a database that is locked is not waited for with each transcript.
+            self._refused = error.message
+            raise
+
+    def settle_rest(self, now: float, *, stopped: Callable[[], bool]) -> tuple[int, list[str]]:
+        """Do what earlier rounds have left undone, and look for rows that came back.
+
+        Returns:
+            Bytes of artefacts that were removed, and what went wrong.
+        """
+        freed, errors = 0, []
+        known = self._find_known()
+        for path, entry in list(self._entries.items()):
+            if stopped():
+                break
+            try:
+                if not entry.settled or path in known or entry.session_id in known:
+                    freed += self.settle(path)
+            except (OSError, StenoError) as error:
+                errors.append(f"{path} is gone, but not all that belongs to it: {error}")
+            if entry.settled and not 0 <= now - entry.at <= DAY_S:
+                self._entries.pop(path, None)
+        return freed, errors
+
+    def _find_known(self) -> set[str]:
+        """Find paths and sessions of ours that stand in the index, though their file is gone."""
+        settled = [entry for entry in self._entries.values() if entry.settled]
+        known: set[str] = set()
+        if not settled or not self._index.is_file():
+            return known
+        uri = f"{self._index.absolute().as_uri()}?mode=ro"
+        try:
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1)) as connection:
+                for entry in settled:
+                    if _look_at(entry.path) is not None:
+                        continue
+                    row = connection.execute(
+                        "SELECT 1 FROM transcripts WHERE path = ?1 UNION ALL "
+                        "SELECT 1 FROM sessions WHERE session_id = ?2 AND NOT EXISTS "
+                        "(SELECT 1 FROM transcripts WHERE session_id = ?2) LIMIT 1",
+                        (entry.path, entry.session_id),
+                    ).fetchone()
+                    if row is not None:
+                        known.add(entry.path)
+        except sqlite3.Error:
+            return set()  # told by the one that writes; the next round looks again
+        return known
+
+    def close(self) -> None:
+        """Write down what is left, and let the index go.
+
+        Raises:
+            OSError: It can't be written down.
+        """
+        if self._writer is not None:
+            self._writer.close()
+        if self._entries or self._path.exists():
+            self._write()
+
+
+def _look_at(path: str) -> tuple[int, int] | None:
+    for form in (path, path + PACKED):
+        with contextlib.suppress(OSError):
+            status = os.lstat(form)
+            return status.st_ino, status.st_mtime_ns
+    return None

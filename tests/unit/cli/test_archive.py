@@ -1,0 +1,205 @@
+"""``steno archive``."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+
+from steno.archives import ArchiveIds, ArchiveSettings, Archivist
+from steno.archives.layout import find_archives
+from steno.logs.lines import LogLine
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Archive two messages and a call without one, and have the password in the environment."""
+    folder = tmp_path / "archives"
+    monkeypatch.setenv("SESSION_LOG_DIR", str(folder))
+    monkeypatch.setenv("SESSION_LOG_ZIP_PASSWORD", PASSWORD)
+    archivist = Archivist(
+        ArchiveSettings(enabled=True, directory=folder, password=PASSWORD, api_calls=True)
+    )
+    for ids in (
+        ArchiveIds("u1", "s", "c1", "m1", "r1"), ArchiveIds("u1", "s", "api", "m2", "r2"),
+        ArchiveIds("u2", request_id="r3"),
+    ):  # fmt: skip
+        spool = archivist.open(ids)
+        spool.take(LogLine(time.time(), 10, "DEBUG", "pipe", f"{ids.request_id} \x1b[2J\n2026 x"))
+        spool.end("ok")
+    assert archivist.close()
+    return folder
+
+
+def rows(out):
+    """Read one object per line."""
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_ls(folder, run, monkeypatch):
+    """All archives are listed, without a password."""
+    monkeypatch.delenv("SESSION_LOG_ZIP_PASSWORD")
+    code, out, _ = run("archive", "ls", "--json")
+
+    assert code == 0
+    found = [(row["user"], row["archive"], row["sealed_with"]) for row in rows(out)]
+    assert found == [
+        ("u1", "m2.zip", "password"), ("u1", "m1.zip", "password"), ("u2", "r3.zip", "password"),
+    ]  # fmt: skip
+    assert "m1.zip" in run("archive", "ls", "--dir", folder)[1]
+    assert "no archives" in run("archive", "ls", "--dir", folder / "none")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--user", "u1"], {"m1.zip", "m2.zip"}), (["--chat", "api"], {"m2.zip"}),
+        (["--message", "m1"], {"m1.zip"}), (["--message", "r3"], {"r3.zip"}),
+        (["--user", "u1", "--chat", "c1", "--message", "m1"], {"m1.zip"}),
+    ],
+)  # fmt: skip
+def test_find(folder, run, options, names):
+    """Archives are found by the ids that the host reports."""
+    code, out, _ = run("archive", "find", *options, "--json")
+
+    assert code == 0
+    assert {row["archive"] for row in rows(out)} == names
+
+
+def test_find_nothing(folder, run):
+    """What is not there is exit code 1; a search for everything is wrong use."""
+    assert run("archive", "find", "--user", "nobody")[0] == 1
+    assert run("archive", "find")[0] == 2
+
+
+def test_open(folder, run):
+    """The log is printed as text, harmless to a terminal, by a path or by the message's id."""
+    path = folder / "u1" / "c1" / "m1.zip"
+    code, out, err = run("archive", "open", path)
+
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 1
+    assert out.endswith("[DEBUG] [user=u1] r1 \\x1b[2J\\n2026 x\n")
+    assert run("archive", "open", "m1")[1] == out
+
+
+def test_open_as_json(folder, run):
+    """The records are printed as JSON, and so is what the archive says of itself."""
+    _, out, _ = run("archive", "open", "m1", "--jsonl")
+    assert [row["message"] for row in rows(out)] == ["r1 \x1b[2J\n2026 x"]
+    assert "\x1b" not in out
+    _, out, _ = run("archive", "open", "m1", "--meta", "--json")
+    assert rows(out)[0]["ids"]["message_id"] == "m1"
+    _, out, _ = run("archive", "open", "m1", "--meta")
+    assert json.loads(out)["status"] == "ok"
+
+
+def test_open_into_a_folder(folder, run, tmp_path):
+    """Members are written into a folder, over nothing that is there."""
+    assert run("archive", "open", "m1", "m2", "-o", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "m1.zip" / "logs.txt").exists()
+    assert run("archive", "open", "m1", "m2", "-o", tmp_path / "out")[0] == 1
+
+
+def test_passwords(folder, run, monkeypatch, tmp_path):
+    """The password comes from a file before the environment; a wrong one and none are errors."""
+    (tmp_path / "right").write_text(f"{PASSWORD}\n")
+    (tmp_path / "wrong").write_text("wrong\n")
+    (tmp_path / "empty").write_text("\n")
+
+    code, _, err = run("archive", "open", "m1", "--password-file", tmp_path / "wrong")
+    assert (code, "the password is wrong" in err) == (1, True)
+    monkeypatch.delenv("SESSION_LOG_ZIP_PASSWORD")
+    assert run("archive", "open", "m1", "--password-file", tmp_path / "right")[0] == 0
+    assert "holds no password" in run(
+        "archive", "open", "m1", "--password-file", tmp_path / "empty"
+    )[2]  # fmt: skip
+    assert "a password is needed" in run("archive", "open", "m1")[2]
+    assert "there is no archive of 'm9'" in run("archive", "open", "m9")[2]
+
+
+def test_prompt(folder, monkeypatch):
+    """At a terminal, and only there, the password is asked for; it is not shown."""
+    monkeypatch.delenv("SESSION_LOG_ZIP_PASSWORD")
+    main, side = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "steno", "archive", "open", "m1"], stdin=side,
+        stdout=subprocess.PIPE, stderr=side, start_new_session=True,
+        preexec_fn=lambda: __import__("fcntl").ioctl(side, __import__("termios").TIOCSCTTY, 0),
+    )  # fmt: skip
+    shown = b""
+    while b"password" not in shown:
+        shown += os.read(main, 1000)
+    os.write(main, f"{PASSWORD}\n".encode())
+    out, _ = child.communicate(timeout=30)
+    os.close(side)
+    os.close(main)
+
+    assert b"r1" in out
+
+
+def test_verify(folder, run):
+    """Each archive has a line, and the exit code says whether all are well."""
+    assert run("archive", "verify")[0] == 0
+    path = folder / "u1" / "c1" / "m1.zip"
+    data = bytearray(path.read_bytes())
+    data[90] ^= 1
+    path.write_bytes(data)
+    cut = folder / "u2" / "api" / "r3.zip"
+    cut.write_bytes(cut.read_bytes()[:-30])
+    code, out, _ = run("archive", "verify", folder / "u1" / "api--x", path, cut, "m2", "--json")
+    assert code == 1
+    code, out, _ = run("archive", "verify", path, cut, "m2", "--json")
+
+    assert code == 1
+    assert [row["result"] for row in rows(out)] == ["tampered", "truncated", "ok"]
+    assert rows(out)[2]["records"] == 1
+    assert run("archive", "verify", "m1")[1].startswith("tampered")
+
+
+def test_rekey(folder, run, tmp_path, monkeypatch):
+    """All archives get a new password; what can't be opened stays as it is."""
+    (tmp_path / "new").write_text("new\n")
+    code, out, _ = run("archive", "rekey", "--new-password-file", tmp_path / "new")
+    assert (code, "3 of 3" in out) == (0, True)
+    assert run("archive", "verify")[0] == 1
+    assert run("archive", "verify", "--password-file", tmp_path / "new")[0] == 0
+    code, out, err = run("archive", "rekey", "m1", "--new-password-file", tmp_path / "new")
+    assert (code, "0 of 1" in out, "stays as it is" in err) == (1, True, True)
+    assert run("archive", "rekey")[0] == 2
+
+
+def test_rekey_to_recipients(folder, run, tmp_path):
+    """Archives are sealed to age keys, and opened with the identity."""
+    from pyrage import x25519
+
+    identity = x25519.Identity.generate()
+    (tmp_path / "key").write_text(str(identity))
+    assert run("archive", "rekey", "--new-recipient", "age1x")[0] == 1
+    assert run("archive", "rekey", "--new-recipient", identity.to_public())[0] == 0
+    assert all(path.name.endswith(".steno.age") for path, _ in find_archives(folder))
+    assert "r1" in run("archive", "open", "m1", "--identity", tmp_path / "key")[1]
+    assert "identity is needed" in run("archive", "open", "m1")[2]
+
+
+def test_rekey_takes_what_was_left_behind(folder, run, tmp_path):
+    """Lines that a dead process left under the old password are sealed while it is known."""
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom steno.archives import *\n"
+        "from steno.logs.lines import LogLine\n"
+        f"a = Archivist(ArchiveSettings(enabled=True, directory=Path({str(folder)!r}),"
+        f" password={PASSWORD!r}))\n"
+        "s = a.open(ArchiveIds('u1', 's', 'c1', 'left', 'r'))\n"
+        "s.take(LogLine(time.time(), 10, 'DEBUG', 'x', 'left'))\n"
+        "a.flush()\nos._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    (tmp_path / "new").write_text("new\n")
+
+    assert "4 of 4" in run("archive", "rekey", "--new-password-file", tmp_path / "new")[1]
+    assert "left" in run("archive", "open", "left", "--password-file", tmp_path / "new")[1]
