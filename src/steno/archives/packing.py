@@ -36,7 +36,7 @@ _METHODS = {
     "bzip2": zipfile.ZIP_BZIP2,
     "lzma": zipfile.ZIP_LZMA,
 }
-_PIECE = 1024 * 1024
+_PIECE = 256 * 1024
 
 
 class Packing(Struct, frozen=True):

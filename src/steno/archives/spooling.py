@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from steno.archives.settings import ArchiveSettings
     from steno.logs.lines import LogLine
 
-_TURN = 128
+_TURN = 64
 """Lines of one request that are written before another's turn comes."""
 _PAUSE_S = 0.00005
 """Sleep between two turns: a thread that waits for the interpreter gets it only then for sure."""

@@ -20,20 +20,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
-import traceback
 import weakref
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, Self, TextIO, TypeVar
 
-from msgspec.structs import replace
-
 from steno.identity import new_request_id, new_session_id
 from steno.logs.buffer import MAX_BYTES, MAX_LINES, LineBuffer
+from steno.logs.endings import error_line, judge, with_traceback
 from steno.logs.frames import find_generator, is_running, running_loop, whereabouts
 from steno.logs.levels import parse_level, resolve_level
-from steno.logs.lines import LogLine
 from steno.notices import say
 from steno.recording.context import SPEAKER, Scope, current_scope
 
@@ -51,6 +47,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from steno.logs.delivery import Callback
+    from steno.logs.lines import LogLine
 
 _T = TypeVar("_T")
 
@@ -72,7 +69,12 @@ class Sink(Protocol):
 
 
 class LogScope:
-    """The log lines of one run: a context manager, sync and async, for use once.
+    """Collects what is logged in one run, and hands it over at its end, however it ends.
+
+    A context manager, sync and async, for use once::
+
+        with steno.log_scope(session_id="s1", request_id="r1", level="DEBUG", callback=print):
+            logging.getLogger(__name__).debug("this line is the run's")
 
     Attributes:
         session_id: The session to which the lines belong.
@@ -104,7 +106,26 @@ class LogScope:
         max_lines: int = MAX_LINES,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Describe the run; see `steno.log_scope`."""
+        """Describe the run.
+
+        Args:
+            session_id: The session; that of the current ``steno`` session, or a new one.
+            request_id: The request; two runs of one session are told apart by it.
+            user_id: The user for whom it runs.
+            level: What is shown, to the callback and by the host's own handlers; a name or a
+                number. Without it, ``GLOBAL_LOG_LEVEL`` or INFO for the callback, and whatever
+                they like for the host's handlers.
+            callback: Gets a list of `LogLine` at the end, if there are any; a plain or a coroutine
+                function.
+            sinks: Get every line from DEBUG on as it comes, such as an archive's spool.
+            stream: ``"stdout"``, ``"stderr"`` or an open file, where lines are printed that the
+                level shows but that no handler of the host's gets; without it, steno prints none.
+            max_lines: Lines that are kept for the callback; the oldest go first, and are counted.
+            max_bytes: Bytes of memory that they may take.
+
+        Raises:
+            ConfigError: The level, or ``GLOBAL_LOG_LEVEL``, names no level.
+        """
         speaker = current_scope() or Scope("")
         same = session_id is None or session_id == speaker.session_id
         self.session_id = session_id or speaker.session_id or new_session_id()
@@ -138,24 +159,6 @@ class LogScope:
         if line.level >= self.level:
             self.buffer.take(line)
 
-    def _note_error(self, reason: str, error: BaseException | None) -> None:
-        """Make the end a line: with its traceback for the sinks, without it for who is shown it."""
-        line = LogLine(
-            time.time(),
-            logging.ERROR,
-            "ERROR",
-            __name__,
-            f"the run ended with {reason}",
-            session_id=self.session_id,
-            request_id=self.request_id,
-            user_id=self.user_id,
-        )
-        self.buffer.take(line)
-        if error is not None:
-            line = replace(line, exception="".join(traceback.format_exception(error)))
-        for sink in self.sinks:
-            sink.take(line)
-
     def interrupt(self, reason: str) -> None:
         """End it without knowing how the run ended; nobody is told but the sinks."""
         self.callback = None
@@ -165,6 +168,12 @@ class LogScope:
     def closed(self) -> bool:
         """Tell whether the run is over."""
         return self._state == "closed"
+
+    def __del__(self) -> None:
+        """End what somebody began and forgot."""
+        if getattr(self, "_state", "new") == "open":
+            with suppress(Exception):  # the interpreter may be at its end
+                self.interrupt("nobody ended it")
 
     # -- in and out ---------------------------------------------------------
 
@@ -236,7 +245,7 @@ class LogScope:
     def _end(
         self, kind: type[BaseException] | None, error: BaseException | None
     ) -> asyncio.Task[None] | None:
-        return self._conclude(*_judge(kind, error), error)
+        return self._conclude(*judge(kind, error), error)
 
     def _conclude(
         self, status: str, reason: str, error: BaseException | None = None
@@ -257,7 +266,10 @@ class LogScope:
             self.buffer.close()  # a forked child's copy: the parent hands it over
             return None
         if status == "error" and self.notes_errors:
-            self._note_error(reason, error)
+            line = error_line(self, reason)
+            self.buffer.take(line)
+            for sink in self.sinks:  # the traceback is for those who keep, not for those who look
+                sink.take(with_traceback(line, error))
         for sink in self.sinks:
             try:
                 sink.end(status, reason)
@@ -422,66 +434,8 @@ def count_late() -> None:
         scope.late += 1
 
 
-def log_scope(
-    *,
-    session_id: str | None = None,
-    request_id: str | None = None,
-    user_id: str | None = None,
-    level: str | int | None = None,
-    callback: Callback | None = None,
-    sinks: Sequence[Sink] = (),
-    stream: str | TextIO | None = None,
-    max_lines: int = MAX_LINES,
-    max_bytes: int = MAX_BYTES,
-) -> LogScope:
-    """Collect what is logged in one run, and hand it over at its end, however it ends.
-
-    Usage::
-
-        with steno.log_scope(session_id="s1", request_id="r1", level="DEBUG", callback=print):
-            logging.getLogger(__name__).debug("this line is the run's")
-
-    Args:
-        session_id: The session; that of the current ``steno`` session, or a new one.
-        request_id: The request; two runs of one session are told apart by it.
-        user_id: The user for whom it runs.
-        level: What is shown, to the callback and by the host's own handlers; a name or a number.
-            Without it, ``GLOBAL_LOG_LEVEL`` or INFO for the callback, and whatever they like for
-            the host's handlers.
-        callback: Gets a list of `LogLine` at the end, if there are any; a plain or a coroutine
-            function.
-        sinks: Get every line from DEBUG on as it comes, such as an archive's spool.
-        stream: ``"stdout"``, ``"stderr"`` or an open file, where lines are printed that the level
-            shows but that no handler of the host's gets; without it, steno prints nothing.
-        max_lines: Lines that are kept for the callback; the oldest go first, and are counted.
-        max_bytes: Bytes of memory that they may take.
-
-    Raises:
-        ConfigError: The level, or ``GLOBAL_LOG_LEVEL``, names no level.
-    """
-    return LogScope(
-        session_id=session_id,
-        request_id=request_id,
-        user_id=user_id,
-        level=level,
-        callback=callback,
-        sinks=sinks,
-        stream=stream,
-        max_lines=max_lines,
-        max_bytes=max_bytes,
-    )
-
-
-def _judge(kind: type[BaseException] | None, error: BaseException | None) -> tuple[str, str]:
-    """Tell how a run ended, and of what."""
-    if kind is None:
-        return "ok", ""
-    if kind is GeneratorExit or kind.__name__ in {"CancelledError", "KeyboardInterrupt"}:
-        return "cancelled", kind.__name__
-    try:
-        return "error", f"{kind.__name__}: {error}"
-    except Exception as failure:  # noqa: BLE001 - an error's own text may fail
-        return "error", f"{kind.__name__} (its text can't be shown: {type(failure).__name__})"
+log_scope = LogScope
+"""The name under which it stands in a ``with``: ``with steno.log_scope(session_id="s1"): ...``."""
 
 
 def _after_fork() -> None:

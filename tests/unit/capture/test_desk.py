@@ -11,6 +11,7 @@ from steno import Completed
 from steno.capture import desk as module
 from steno.capture import log
 from steno.capture.clerk import Clerk
+from steno.capture.courtesy import Courtesy
 from steno.capture.desk import Assignment, Desk, DeskRecording, Standing, work
 from steno.capture.log import (
     CLOSED,
@@ -101,6 +102,25 @@ def test_compacting_that_fails(home, tmp_path, monkeypatch):
         desk.settle()
         desk._reader.close()
     assert len(log.list_segments(tmp_path)) == 2
+
+
+def test_lets_the_traffic_go_first(home, tmp_path):
+    """After each frame it is asked whether to rest, by the time at which it was noted."""
+    asked = []
+
+    class Asked(Courtesy):
+        def give_way(self, at_s):
+            asked.append(at_s)
+
+    writer = LogWriter(tmp_path)
+    with capture_events() as (recorder, _):
+        clerk = Clerk(DeskRecording(recorder, find_home(home), Tally()))
+        desk = Desk(tmp_path, recorder, clerk, Asked())
+        writer.append(exchange(1))
+        writer.close()
+        desk.read()
+        desk.remove_all()
+    assert asked == [100.0, 100.0, 100.0, 100.5, 100.6, 101.0]
 
 
 @pytest.mark.parametrize("closed", [True, False])

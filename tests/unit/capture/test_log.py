@@ -16,6 +16,7 @@ from steno.capture.log import (
     frame,
     frame_json,
     list_segments,
+    read_frame,
 )
 
 
@@ -41,6 +42,12 @@ def test_cut_anywhere(tmp_path, monkeypatch, size):
 
     assert found == [(REPLY, number, 1.5, b"x" * number * 7) for number in range(9)]
     assert len(list_segments(tmp_path)) > 2
+
+
+def test_one_frame():
+    """A frame that is whole can be read by itself."""
+    assert read_frame(frame(REPLY, 7, 1.5, b"data")) == (REPLY, 7, 1.5, b"data")
+    assert read_frame(frame(ENDED, 7, 1.5)).data == b""
 
 
 def test_reader_follows(tmp_path):

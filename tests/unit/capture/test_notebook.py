@@ -130,6 +130,19 @@ def test_memory_is_bounded(tmp_path, monkeypatch, refusing):
     assert int(found[-3][1]) == notebook.lost_bytes == 10_000 - kept > 0
 
 
+def test_much_is_written_at_once(tmp_path, monkeypatch):
+    """Where much passes, what was noted is written before its time."""
+    monkeypatch.setattr(module, "_PAUSE_S", 60)
+    monkeypatch.setattr(module, "_HURRY", 1000)
+    notebook = Notebook(tmp_path)
+    pen = notebook.open(opening())
+    for _ in range(30):
+        pen.data(b"x" * 100)
+    wait_for(lambda: any(kind == REPLY for kind, _ in notes(tmp_path)))
+    pen.end(DONE)
+    assert notebook.close(5)
+
+
 def test_refusing_for_long(tmp_path, monkeypatch, refusing):
     """Where too much would have to be kept, only the number of bytes is, as nobody's."""
     notebook = Notebook(tmp_path)

@@ -17,6 +17,7 @@ import pytest
 
 import steno
 from steno.errors import ConfigError
+from steno.logs import capture
 from steno.logs import scope as scopes
 from steno.logs.capture import restore_logging
 from steno.logs.scope import CURRENT, LogScope, active_scope, log_scope
@@ -863,3 +864,24 @@ def test_reloaded():
 
     assert got == [["a", "c"]]
     assert isinstance(scope, LogScope)
+
+
+def test_forgotten():
+    """A scope that was begun and dropped ends as interrupted, and nobody listens for it any more."""
+    told = []
+
+    class Sink:
+        def take(self, line):
+            told.append(line)
+
+        def end(self, status, reason=""):
+            told.append((status, reason))
+
+    listening = capture._options.scopes
+    scope = LogScope(sinks=[Sink()])
+    scope.open()
+    del scope
+    gc.collect()
+
+    assert told == [("interrupted", "nobody ended it")]
+    assert capture._options.scopes == listening

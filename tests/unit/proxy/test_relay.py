@@ -460,3 +460,72 @@ def test_headers_for_steno_stay_here(served, start_proxy):
 
     assert served.requests[0].header("x-steno-session") is None
     assert of(proxy.events(), Started)[0].session_id == "mine"
+
+
+CHUNKED = f"POST /openai{CHAT} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_badly_framed_request(served, start_proxy):
+    """A request that is badly framed is a 400, never reaches the upstream whole, and is told."""
+    proxy = start_proxy(served.url)
+    got = raw(proxy.url, CHUNKED.encode() + b"5\r\nabcdeX" + post("/openai" + CHAT, BODY))
+    end = of(proxy.events(), Completed)[0]
+
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.count(b"HTTP/1.1") == 1
+    assert served.requests == []
+    assert end.error.startswith("client_disconnected: in the middle of its request")
+
+
+def test_request_that_waits_for_a_word(served, start_proxy):
+    """A client that waits before it sends its body is told to go on."""
+    proxy = start_proxy(served.url)
+    data = post("/openai" + CHAT, BODY, "Expect: 100-continue\r\nConnection: close\r\n")
+    head, blank, body = data.partition(b"\r\n\r\n")
+    place = urlsplit(proxy.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        sock.sendall(head + blank)
+        assert sock.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(body)
+        got = b"".join(iter(lambda: sock.recv(65536), b""))
+
+    assert got.startswith(b"HTTP/1.1 200 ")
+    assert served.requests[0].header("expect") is None
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length", "close"])
+def test_old_client(served, start_proxy, framing):
+    """A client of HTTP/1.0 gets a stream without chunks, to the connection's end."""
+    served.script(Script(path=CHAT, framing=framing))
+    proxy = start_proxy(served.url)
+    got = raw(proxy.url, post("/openai" + CHAT, BODY).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    head, _, body = got.partition(b"\r\n\r\n")
+
+    assert b"chunked" not in head.lower()
+    assert json.loads(body)["choices"]
+
+
+def test_requests_before_their_turn(served, start_proxy):
+    """Requests that come one behind the other are answered in their order."""
+    served.script(Script(path=CHAT, delay_ms=100, times=1))
+    proxy = start_proxy(served.url)
+    first = {**BODY, "messages": [{"role": "user", "content": "first"}]}
+    second = {**BODY, "messages": [{"role": "user", "content": "second"}]}
+    got = raw(
+        proxy.url,
+        post("/openai" + CHAT, first) + post("/openai" + CHAT, second, "Connection: close\r\n"),
+    )
+
+    assert 0 < got.index(b"echo: first") < got.index(b"echo: second")
+    assert sum(end.success for end in of(proxy.events(), Completed)) == 2
+
+
+def test_offer_of_another_protocol(served, start_proxy):
+    """A client that offers HTTP/2 with its request is answered in HTTP/1.1, with its body read."""
+    proxy = start_proxy(served.url)
+    extra = "Upgrade: h2c\r\nHTTP2-Settings: AA\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"
+    got = raw(proxy.url, post("/openai" + CHAT, BODY, extra))
+
+    assert got.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(served.requests[0].body) == BODY
+    assert served.requests[0].header("upgrade") is None

@@ -23,7 +23,7 @@ from steno.integrations.open_webui.chunks import StreamEncoder, encode, encode_r
 from steno.integrations.open_webui.host import Call, read_call
 from steno.integrations.open_webui.resources import find_archivist, find_recording
 from steno.integrations.open_webui.valves import archive_settings
-from steno.logs.buffer import MAX_LINES
+from steno.logs.buffer import MAX_LINES, LineBuffer
 from steno.logs.citation import logs_citation
 from steno.logs.levels import resolve_level
 from steno.logs.scope import LogScope
@@ -160,13 +160,13 @@ def _make_scope(valves: object, host: Host, call: Call) -> LogScope:
     scope.notes_errors = True
     # A task has an emitter of nobody's: its lines would stand beside somebody else's message.
     if callable(host.emitter) and call.task is None and getattr(valves, "LOG_CITATION", True):
-        scope.callback = _cite(host.emitter, scope)
+        scope.callback = _cite(host.emitter, scope.buffer)
     return scope
 
 
-def _cite(emit: Emitter, scope: LogScope) -> Callable[[list[LogLine]], Awaitable[object]]:
+def _cite(emit: Emitter, buffer: LineBuffer) -> Callable[[list[LogLine]], Awaitable[object]]:
     def cite(lines: list[LogLine]) -> Awaitable[object]:
-        return emit(logs_citation(lines, dropped=scope.buffer.dropped))
+        return emit(logs_citation(lines, dropped=buffer.dropped))
 
     return cite
 

@@ -39,7 +39,9 @@ def watching(monkeypatch):
     monkeypatch.setattr(module, "begin_turn", begin_turn)
     made = Filter()
     made.valves = made.Valves(STENO_RECORD=False)
-    return made, told
+    yield made, told
+    for key in list(made._turns):
+        made._interrupt(key, "the test is over")
 
 
 def inlet(made, **more):
