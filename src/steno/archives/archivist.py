@@ -96,7 +96,7 @@ class ArchiveSpool:
         """
         known = status if status in STATUSES else "interrupted"
         try:
-            self._intake.end(self._waiting, Ended(known, reason, self._archivist.now()))
+            self._intake.end(self._waiting, Ended(known, str(reason), self._archivist.now()))
             if not self._archivist.is_running:
                 self._archivist.begin()
         except Exception as error:  # noqa: BLE001 - as above
@@ -158,9 +158,14 @@ class Archivist:
             if text:
                 say(f"archive-skip-{cause}", f"not archived: {text}", interval_s=_SAID_S)
             return None
+        try:
+            self.begin()
+        except RuntimeError as error:  # no thread can be had, such as at the end of a program
+            self._skipped["threads"] = self._skipped.get("threads", 0) + 1
+            say("archive-skip-threads", f"not archived: {error}", interval_s=_SAID_S)
+            return None
         waiting = Waiting(ids, task, self.now())
         self._opened += 1
-        self.begin()
         return ArchiveSpool(self, self._intake, waiting)
 
     def _why_not(self, ids: ArchiveIds) -> tuple[str, str]:
@@ -194,16 +199,16 @@ class Archivist:
                 return
             finisher = Finisher(self.settings, self.now)
             spooler = Spooler(self.settings, self._intake, finisher.add, self.now)
-            self._finisher, self._spooler = finisher, spooler
-            self._threads = [
+            threads = [
                 threading.Thread(target=self._run, args=(part,), name=name, daemon=True)
                 for part, name in (
-                    (spooler, "steno-archive-spool"), (finisher, "steno-archive-seal"),
+                    (finisher, "steno-archive-seal"), (spooler, "steno-archive-spool"),
                 )
             ]  # fmt: skip
-            self.is_running = True
-            for thread in self._threads:
+            for thread in threads:
                 thread.start()
+            self._finisher, self._spooler, self._threads = finisher, spooler, threads
+            self.is_running = True
 
     @property
     def _can_run(self) -> bool:
@@ -267,6 +272,7 @@ class Archivist:
         for waiting in list(spooler.open):
             self._intake.end(waiting, ended)
         done = self.flush(max(0.1, deadline - time.monotonic())) and done
+        self._intake.closed = True
         self._stopping = True
         self._intake.bell.ring()
         self._intake.hurry.ring()
@@ -276,7 +282,6 @@ class Archivist:
         self.is_running = False
         if not any(thread.is_alive() for thread in self._threads):
             spooler.abandon()
-            finisher.abandon()
         assert self.settings.directory is not None
         with contextlib.suppress(OSError), placing.open_base(self.settings.directory) as base:
             os.rmdir(SPOOL_FOLDER, dir_fd=base)  # if nothing is in it

@@ -102,16 +102,29 @@ class Finisher:
         writer = waiting.writer
         assert writer is not None
         try:
-            reader = SpoolReader(writer.fds(), writer.cipher)
-            self._finish(reader)
-        except (OSError, ArchiveError) as error:
+            fds = writer.fds()
+        except FileNotFoundError as error:
             self._fail(error)
-            self._late.append((time.monotonic() + delay, min(2 * delay, _LAST_DELAY_S), waiting))
+            self._unfinished -= 1  # somebody removed it: there is nothing left to seal
             return
+        except OSError as error:
+            self._put_off(waiting, error, delay)
+            return
+        try:
+            self._finish(SpoolReader(fds, writer.cipher))
+        except (OSError, ArchiveError) as error:
+            self._put_off(waiting, error, delay)
+            return
+        finally:
+            writer.close()
         writer.remove()
         self._unfinished -= 1
         self.sealed += 1
         waiting.sealed.set()
+
+    def _put_off(self, waiting: Waiting, error: Exception, delay: float) -> None:
+        self._fail(error)
+        self._late.append((time.monotonic() + delay, min(2 * delay, _LAST_DELAY_S), waiting))
 
     def _finish(self, reader: SpoolReader) -> Path:
         return seal(self._directory, reader, self._packing, self._settings.format, self._clock())
@@ -150,11 +163,3 @@ class Finisher:
                     self.sealed += 1
                     self.recovered += 1
         return found
-
-    def abandon(self) -> None:
-        """Leave the spools that could not be sealed to whoever looks for orphans."""
-        for waiting in [*self._jobs, *(each[2] for each in self._late)]:
-            if waiting.writer is not None:
-                waiting.writer.abandon()
-        self._jobs.clear()
-        self._late.clear()

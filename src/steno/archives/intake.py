@@ -110,6 +110,7 @@ class Intake:
         accepted: Lines that were taken.
         dropped: Lines that found no room.
         late: Lines that came after the end of their request.
+        closed: Nobody writes any more, and no line is taken.
     """
 
     def __init__(self, max_waiting: int = MAX_WAITING) -> None:
@@ -126,6 +127,7 @@ class Intake:
         self._ready: list[Waiting] = []
         self._bytes = 0
         self.accepted = self.dropped = self.late = 0
+        self.closed = False
 
     def current(self, waiting: Waiting) -> Waiting:
         """Find what a request goes on as that was ended because it was silent."""
@@ -145,7 +147,7 @@ class Intake:
         with self._lock:
             if waiting.stale or waiting.process != self._process:
                 waiting = self.current(waiting)
-            if waiting.ended is not None:
+            if waiting.ended is not None or self.closed:
                 self.late += 1
                 return False
             if self._bytes + size > self._max_waiting:

@@ -1,9 +1,9 @@
 """Spools as they are read: by their owner in order to seal them, or by whoever finds them orphaned.
 
 Strategy: the heads of the frames, which are in clear, are read first: they count what there is, so
-that the newest lines can be chosen before anything is decrypted. A spool is an orphan when all of
-its files can be locked; whoever locked them holds them until they are sealed, so two processes
-never seal one.
+that the newest lines can be chosen before anything is decrypted. A spool is an orphan when
+nobody holds its owner's file any more; whoever finds it locks the spool's own files until they are
+sealed, so two processes never seal one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from steno.archives import placing
 from steno.archives.frames import END, LINES, PLACED, STATUSES, TEXT, Head, read_frames, read_header
 from steno.archives.records import split_text, text_of
-from steno.archives.spools import Ending, Placed, append_placed
+from steno.archives.spools import Ending, Placed, append_placed, owner_file
 from steno.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from steno.archives.ciphers import Cipher, PasswordKeys
     from steno.archives.frames import Frame
 
-_NAME = re.compile(r"([0-9a-z]{26})\.([0-9]{1,9})\.spool\Z")
+_NAME = re.compile(r"([0-9a-z]{26})\.([0-9]{1,9})\.([0-9a-z]{16})\.spool\Z")
 
 
 class SpoolReader:
@@ -283,18 +283,29 @@ def _take(directory: Path, spool_id: str, names: list[str]) -> Orphan | None:
     files: dict[str, int] = {}
     try:
         with placing.open_spools(directory) as folder:
+            if any(_is_alive(folder, name) for name in names):
+                return None
             for name in names:
                 fd = placing.open_file(folder, name, write=True)
                 if fd is not None:
                     files[name] = fd
-            # While its owner lives, one of its files is always locked; a file that has gone, or
-            # has come, in the meantime says that somebody is at it.
-            now = sorted(name for name in os.listdir(folder) if name.startswith(spool_id))
     except OSError:
-        now = []
+        names = []
     orphan = Orphan(directory, spool_id, files)
+    # A file that has gone in the meantime says that somebody else is at it.
     mine = files and all(placing.lock_now(fd) and os.fstat(fd).st_nlink for fd in files.values())
-    if mine and now == sorted(files):
+    if mine and names == list(files):
         return orphan
     orphan.close()
     return None
+
+
+def _is_alive(folder: int, name: str) -> bool:
+    """Tell whether the owner of a spool's file lives."""
+    found = _NAME.match(name)
+    fd = placing.open_file(folder, owner_file(found[3])) if found else None
+    if fd is None:
+        return False
+    alive = not placing.lock_now(fd)
+    placing.close(fd)
+    return alive

@@ -15,7 +15,8 @@ from steno.archives.ciphers import AgeKeys, PasswordKeys
 from steno.archives.intake import Ended, size_of
 from steno.archives.records import encode_line, text_of
 from steno.archives.scrubbing import scrub
-from steno.archives.spools import FRAME_BYTES, SpoolWriter
+from steno.archives.spools import FRAME_BYTES, Owner, SpoolWriter
+from steno.errors import ArchiveError
 from steno.notices import say
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Spooler:
         self._hand_over = hand_over
         self._clock = clock
         self._keys: PasswordKeys | AgeKeys | None = None
+        self._owner = Owner(self._directory)
         self._retry_at = 0.0
         self._late: list[Waiting] = []
         # Batches for recipients hold the lines alone: after a crash they go as they are.
@@ -101,7 +103,9 @@ class Spooler:
             self._flush(waiting, dropped)
             if ended is not None:
                 self._end(waiting, ended, waiting.dropped)
-        except OSError as error:
+        except (OSError, ArchiveError) as error:
+            if isinstance(error, FileNotFoundError):
+                waiting.writer = None  # somebody removed it: the rest goes to another
             self.failed += 1
             self._late.append(waiting)
             self._retry_at = time.monotonic() + _RETRY_S
@@ -116,7 +120,13 @@ class Spooler:
         lines.sort(key=_created)
         ids = waiting.ids
         for line in lines:
-            waiting.unwritten.append((encode_line(line, ids, _pause), line.created, size_of(line)))
+            size = size_of(line)
+            try:
+                waiting.unwritten.append((encode_line(line, ids, _pause), line.created, size))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other lines go on
+                self._intake.release(size)
+                self._intake.drop(waiting, 1)
+                say("archive-line", f"a log line can't be archived: {error!r}")
 
     def _flush(self, waiting: Waiting, dropped: int) -> None:
         unwritten = waiting.unwritten
@@ -162,6 +172,7 @@ class Spooler:
                 begun=waiting.begun,
                 max_lines=self._settings.max_lines,
                 max_bytes=self._settings.max_bytes,
+                owner=self._owner,
             )
         return waiting.writer
 
@@ -185,11 +196,9 @@ class Spooler:
             )
 
     def abandon(self) -> None:
-        """Leave the spools that are open to whoever looks for orphans."""
-        for waiting in self.open:
-            if waiting.writer is not None:
-                waiting.writer.abandon()
+        """Leave the spools that are there to whoever looks for orphans."""
         self.open.clear()
+        self._owner.release()
 
 
 def _pause() -> None:

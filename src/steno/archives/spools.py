@@ -2,9 +2,10 @@
 
 Strategy: a spool is a file, or two. When one holds as many lines as are to be kept, or half of the
 bytes that are allowed, the next begins and the one before the last goes: so the newest lines are
-always there, and nothing is ever rewritten. The owner holds a lock on each of its files for as long
-as it lives, and a file gets its name only after it is locked. What could not be written whole
-is cut off again before the next attempt.
+always there, and nothing is ever rewritten. A process holds a lock on one small file for as long as
+it lives, and its spools bear that file's name: so a thousand requests at once keep no thousand
+files open, and none of them passes for an orphan. What could not be written whole is cut off again
+before the next attempt.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from steno.archives.frames import (
     encode_frame,
     encode_header,
 )
-from steno.identity import new_session_id
+from steno.identity import new_recorder_id, new_session_id
 from steno.storage.files import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from steno.archives.ciphers import AgeKeys, PasswordKeys
@@ -56,13 +57,55 @@ class Ending(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
+class Owner:
+    """The sign of a process that it lives: a file that it holds a lock on. Used by one thread.
+
+    Attributes:
+        name: What its spools bear in their names.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Choose a name; nothing is on disk before `appear`."""
+        self.name = new_recorder_id()
+        self._directory = directory
+        self._fd: int | None = None
+
+    def appear(self) -> None:
+        """Make the sign, unless it is there.
+
+        Raises:
+            OSError: It can't be made.
+        """
+        while self._fd is None:
+            with placing.open_spools(self._directory, create=True) as folder:
+                fd = placing.create_file(folder, owner_file(self.name))
+                if placing.lock_now(fd) and os.fstat(fd).st_nlink:
+                    self._fd = fd
+                else:  # somebody who tidies up was quicker
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(owner_file(self.name), dir_fd=folder)
+                    placing.close(fd)
+
+    def release(self) -> None:
+        """Take the sign away: spools that are left are orphans."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError), placing.open_spools(self._directory) as folder:
+                os.unlink(owner_file(self.name), dir_fd=folder)
+            placing.close(self._fd)
+            self._fd = None
+
+
+def owner_file(name: str) -> str:
+    """Name the file that says whether an owner lives; hidden, so it is tidied up with others."""
+    return f".{name}.owner"
+
+
 class _Part:
     """One file of a spool."""
 
-    __slots__ = ("digest", "fd", "name", "records", "size")
+    __slots__ = ("digest", "name", "records", "size")
 
-    def __init__(self, fd: int, name: str, digest: bytes, size: int) -> None:
-        self.fd = fd
+    def __init__(self, name: str, digest: bytes, size: int) -> None:
         self.name = name
         self.digest = digest
         self.size = size
@@ -88,8 +131,15 @@ class SpoolWriter:
         begun: float,
         max_lines: int,
         max_bytes: int,
+        owner: Owner | None = None,
     ) -> None:
-        """Name the spool and make its key; nothing is on disk before `append`."""
+        """Name the spool and make its key; nothing is on disk before `append`.
+
+        Without an owner that is shared, it has one of its own.
+        """
+        self._owner = owner or Owner(directory)
+        self._owns = owner is None
+        self._opened: list[int] = []
         self.spool_id = new_session_id()
         self.ids = ids
         self._lock, self.cipher = keys.new()
@@ -149,7 +199,20 @@ class SpoolWriter:
         Raises:
             OSError: It was not written.
         """
-        append_placed(self._parts[-1].fd, self._parts[-1].digest, path, inode)
+        part = self._parts[-1]
+        with self._open(part) as fd:
+            append_placed(fd, part.digest, path, inode)
+
+    @contextlib.contextmanager
+    def _open(self, part: _Part) -> Iterator[int]:
+        with placing.open_spools(self._directory) as folder:
+            fd = placing.open_file(folder, part.name, write=True)
+        if fd is None:
+            raise FileNotFoundError(errno.ENOENT, "a spool was removed", part.name)
+        try:
+            yield fd
+        finally:
+            placing.close(fd)
 
     def _current(self, coming: int) -> _Part:
         if self._parts:
@@ -169,8 +232,9 @@ class SpoolWriter:
             self._task, self._records, self._frames,
         )  # fmt: skip
         data, digest = encode_header(header)
-        name = f"{self.spool_id}.{self._generation}{SUFFIX}"
+        name = f"{self.spool_id}.{self._generation}.{self._owner.name}{SUFFIX}"
         hidden = f".{name}"
+        self._owner.appear()
         with placing.open_spools(self._directory, create=True) as folder:
             # What an attempt on a full disk left.
             with contextlib.suppress(FileNotFoundError):
@@ -185,45 +249,61 @@ class SpoolWriter:
             except OSError:
                 with contextlib.suppress(OSError):
                     os.unlink(hidden, dir_fd=folder)
-                placing.close(fd)
                 raise
+            finally:
+                placing.close(fd)
         self._generation += 1
-        return _Part(fd, name, digest, len(data))
+        return _Part(name, digest, len(data))
 
     def _write(self, part: _Part, *frames: tuple[Head, bytes]) -> None:
         seal = self.cipher.seal
         data = b"".join([encode_frame(head, part.digest, body, seal) for head, body in frames])
-        try:
-            write_all(part.fd, data)
-        except OSError:
-            os.ftruncate(part.fd, part.size)
-            os.lseek(part.fd, part.size, os.SEEK_SET)
-            raise
+        with self._open(part) as fd:
+            os.lseek(fd, part.size, os.SEEK_SET)
+            try:
+                write_all(fd, data)
+            except OSError:
+                os.ftruncate(fd, part.size)
+                raise
         part.size += len(data)
         self._frames += len(frames)
 
     def _remove(self, part: _Part) -> None:
-        try:
-            with placing.open_spools(self._directory) as folder:
-                os.unlink(part.name, dir_fd=folder)
-        except OSError:
-            pass  # the folder has gone, and the file with it
-        finally:
-            placing.close(part.fd)
+        # Where the folder has gone, so has the file.
+        with contextlib.suppress(OSError), placing.open_spools(self._directory) as folder:
+            os.unlink(part.name, dir_fd=folder)
 
     def fds(self) -> list[int]:
-        """Return its open files, the oldest first."""
-        return [part.fd for part in self._parts]
+        """Open its files, the oldest first, until `close`.
+
+        Raises:
+            OSError: One can't be opened.
+        """
+        self.close()
+        with placing.open_spools(self._directory) as folder:
+            for part in self._parts:
+                fd = placing.open_file(folder, part.name, write=True)
+                if fd is None:
+                    raise FileNotFoundError(errno.ENOENT, "a spool was removed", part.name)
+                self._opened.append(fd)
+        return self._opened
+
+    def close(self) -> None:
+        """Close the files that `fds` opened."""
+        while self._opened:
+            placing.close(self._opened.pop())
 
     def remove(self) -> None:
         """Remove its files: what was in them is in an archive."""
         while self._parts:
             self._remove(self._parts.pop())
+        self.abandon()
 
     def abandon(self) -> None:
-        """Leave its files to whoever looks for spools without an owner."""
-        while self._parts:
-            placing.close(self._parts.pop().fd)
+        """Let go of its files; they are orphans as soon as their owner has gone."""
+        self.close()
+        if self._owns:
+            self._owner.release()
 
 
 def append_placed(fd: int, digest: bytes, path: str, inode: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -192,6 +193,7 @@ def test_close_ends_what_is_open(begin, base, ids, make_line, read_meta):
     spool.take(make_line("late"))
     spool.end("ok")
     assert archivist.open(ids) is None
+    assert archivist.stats().late == 1, "and takes no memory"
     assert not (base / ".spool").exists()
 
 
@@ -239,6 +241,56 @@ def test_many_threads(begin, base, make_line, read_messages):
     for n in range(8):
         found = read_messages(base / "u" / "c" / f"m{n}.zip")
         assert found == [f"m{n} {number}" for number in range(200)]
+
+
+def test_a_thousand_requests_at_once(begin, base, make_line):
+    """Requests that are open take no file each, and none of them is lost."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    archivist = begin()
+    archivist.open(ArchiveIds("u", "s", "c", "first", "r"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, limits[1]), limits[1]))
+    try:
+        spools = [
+            archivist.open(ArchiveIds("u", "s", f"c{n % 10}", f"m{n}", "r")) for n in range(1000)
+        ]
+        for number, spool in enumerate(spools):
+            spool.take(make_line(str(number)))
+        assert archivist.flush(60)
+        assert archivist.stats().failed == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for spool in spools:
+        spool.end("ok")
+    assert archivist.flush(120)
+
+    assert len(list(find_archives(base))) == 1000
+
+
+def test_somebody_removes_the_spool(begin, base, ids, make_line, read_messages):
+    """What comes after a spool was removed is archived all the same, and nothing hangs."""
+    archivist = begin()
+    spool = archivist.open(ids)
+    spool.take(make_line("lost"))
+    assert archivist.flush()
+    for path in base.glob(".spool/*.spool"):
+        path.unlink()
+    spool.take(make_line("kept"))
+    spool.end("ok")
+
+    assert spool.wait(20)
+    assert read_messages(base / "user" / "chat" / "message.zip") == ["kept"]
+
+
+def test_no_threads(begin, ids, monkeypatch, capsys):
+    """Where no thread can be begun the request goes on, and it is said why."""
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert begin().open(ids) is None
+    assert "not archived: can't start new thread" in capsys.readouterr().err
 
 
 def test_at_the_end_of_a_program(base, tmp_path):

@@ -46,7 +46,7 @@ def test_a_full_disk_is_tried_again(base, waiting, monkeypatch, read_messages, c
     finisher.add(waiting)
     finisher.work()
     assert (finisher.failed, finisher.is_idle) == (1, False)
-    assert len(list((base / ".spool").iterdir())) == 1
+    assert len(list((base / ".spool").glob("[!.]*"))) == 1
     monkeypatch.setattr(os, "fsync", real)
     finisher.work()
     assert not waiting.sealed.is_set(), "not at once"
@@ -56,7 +56,7 @@ def test_a_full_disk_is_tried_again(base, waiting, monkeypatch, read_messages, c
 
     assert waiting.sealed.is_set()
     assert finisher.is_idle
-    assert not list((base / ".spool").iterdir())
+    assert not list((base / ".spool").glob("[!.]*"))
     assert read_messages(base / "user" / "chat" / "message.zip") == ["a"]
     assert capsys.readouterr().err.count("stay") == 1
 
@@ -76,7 +76,7 @@ def test_orphans_are_sealed(base, waiting, read_meta):
 def test_the_living_are_left_alone(base, waiting):
     """A spool whose owner lives is not touched."""
     assert begin(base).recover() == []
-    assert len(list((base / ".spool").iterdir())) == 1
+    assert len(list((base / ".spool").glob("[!.]*"))) == 1
 
 
 def test_another_password(base, waiting, capsys):
@@ -86,6 +86,19 @@ def test_another_password(base, waiting, capsys):
 
     assert finisher.recover() == []
     assert finisher.recover() == []
-    assert len(list((base / ".spool").iterdir())) == 1
+    assert len(list((base / ".spool").glob("[!.]*"))) == 1
     assert capsys.readouterr().err.count("another password") == 1
     assert len(begin(base).recover()) == 1
+
+
+def test_a_spool_that_was_removed(base, waiting, capsys):
+    """A spool that somebody removed is given up, and it is said."""
+    finisher = begin(base)
+    for path in base.glob(".spool/*.spool"):
+        path.unlink()
+    finisher.add(waiting)
+    finisher.work()
+
+    assert finisher.is_idle
+    assert (finisher.failed, finisher.sealed) == (1, 0)
+    assert "a spool was removed" in capsys.readouterr().err

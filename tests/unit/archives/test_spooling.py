@@ -131,3 +131,20 @@ def test_a_line_that_is_too_large(desk, ids, make_line):
     data, reader = read(waiting)
 
     assert (data.count(b"\n"), reader.dropped) == (1, 1)
+
+
+def test_a_line_that_is_none(desk, ids, make_line, capsys):
+    """A line that can't be encoded is counted, and the others are kept."""
+    one = desk()
+    waiting = Waiting(ids, None, 1.0)
+    one.intake.put(waiting, make_line("a"))
+    one.intake.put(waiting, make_line("b", request_id=object()))
+    one.intake.put(waiting, make_line("c"))
+    one.spooler.work()
+    one.intake.end(waiting, Ended("ok", "", 2.0))
+    one.spooler.work()
+    data, reader = read(waiting)
+
+    assert (data.count(b"\n"), reader.dropped) == (2, 1)
+    assert one.spooler.is_idle
+    assert "can't be archived" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from steno.archives import spools
 from steno.archives.ciphers import PasswordKeys
 from steno.archives.orphans import SpoolReader, find_orphans
-from steno.archives.spools import SpoolWriter
+from steno.archives.spools import Owner, SpoolWriter
 
 KEYS = PasswordKeys("pw")
 
@@ -52,7 +52,7 @@ def test_nothing_is_in_clear(write, base):
     writer = write()
     writer.append([b"a secret line\n"], 1.0, 1.0, 0)
     writer.append([b"another\n"], 1.0, 1.0, 0, text=b"as text\n")
-    (path,) = (base / ".spool").iterdir()
+    (path,) = (base / ".spool").glob("[!.]*")
 
     data = path.read_bytes()
     assert not any(each in data for each in (b"secret", b"another", b"text"))
@@ -69,7 +69,7 @@ def test_the_newest_lines_are_kept(write, base):
 
     assert numbers(reader) == list(range(97, 117))
     assert (reader.records, reader.dropped) == (20, 97)
-    assert len(list((base / ".spool").iterdir())) == 2
+    assert len(list((base / ".spool").glob("[!.]*"))) == 2
 
 
 def test_bytes_are_bounded(write, base):
@@ -77,7 +77,7 @@ def test_bytes_are_bounded(write, base):
     writer = write(max_lines=100_000, max_bytes=20_000)
     for start in range(0, 500, 50):
         fill(writer, 50, start, size=200)
-        used = sum(path.stat().st_size for path in (base / ".spool").iterdir())
+        used = sum(path.stat().st_size for path in (base / ".spool").glob("[!.]*"))
         assert used <= 20_000 + 2000
     reader = SpoolReader(writer.fds(), writer.cipher)
 
@@ -117,7 +117,7 @@ def test_a_full_disk_at_the_beginning(write, base, monkeypatch):
     monkeypatch.setattr(spools, "write_all", fail)
     with pytest.raises(OSError, match="full"):
         fill(writer, 5)
-    assert not list((base / ".spool").iterdir())
+    assert not list((base / ".spool").glob("[!.]*"))
     monkeypatch.setattr(spools, "write_all", real)
     fill(writer, 5)
     assert numbers(SpoolReader(writer.fds(), writer.cipher)) == list(range(5))
@@ -140,4 +140,35 @@ def test_remove(write, base):
     fill(writer, 40)
     writer.remove()
 
+    assert not list((base / ".spool").glob("[!.]*"))
+
+
+def test_the_sign_of_life(base, ids):
+    """While a process lives its spools are no orphans; its sign goes with it, or is tidied up."""
+    owner = Owner(base)
+    writer = SpoolWriter(
+        base, KEYS, ids, task=None, begun=1.0, max_lines=10, max_bytes=1 << 20, owner=owner
+    )
+    fill(writer, 3)
+    writer.close()
+    assert not list(find_orphans(base)), "although no file of the spool is open"
+    owner.release()
+    (orphan,) = find_orphans(base)
+    orphan.remove()
     assert not list((base / ".spool").iterdir())
+    (base / ".spool" / ".0000000000000000.owner").write_bytes(b"")
+    assert not list(find_orphans(base))
+    assert not list((base / ".spool").iterdir())
+
+
+def test_a_spool_that_was_removed(write, base):
+    """Where somebody removed the file, writing to it is an error, which is said."""
+    writer = write()
+    fill(writer, 3)
+    for path in (base / ".spool").glob("*.spool"):
+        path.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        fill(writer, 3)
+    with pytest.raises(FileNotFoundError):
+        writer.fds()
