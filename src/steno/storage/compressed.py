@@ -307,6 +307,8 @@ def unpack(path: str) -> bool:
         OSError: It can't be put back, and is as it was.
     """
     packed = path + PACKED
+    if not os.path.lexists(packed):
+        return False  # most often, and then it does not matter whether zstd is installed
     try:
         reader = PackedText(packed, opener=_open_own)
     except FileNotFoundError:

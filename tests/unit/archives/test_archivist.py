@@ -16,6 +16,9 @@ from steno.archives import ArchiveIds, ArchiveSettings, Archivist
 from steno.archives.layout import find_archives
 from steno.archives.reading import Keys, open_archive
 
+# Python 3.12 warns of what is tested here: a fork while threads run.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
 
 def test_a_request(begin, base, make_line, ids, read_messages, read_meta):
     """A request's lines are in the archive of its message, with all that is known of it."""

@@ -7,6 +7,9 @@ import pytest
 
 from steno.archives import placing
 
+# Python 3.12 warns of what is tested here: a fork while threads run.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
 
 def test_permissions(base):
     """Folders and files are for their owner alone, whatever the umask."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import steno
 from steno.errors import TranscriptError
 from steno.storage import compressed
 from steno.storage.compressed import (
@@ -302,3 +303,15 @@ def test_unpack_without_zstd(tmp_path, monkeypatch):
     with pytest.raises(builtins.OSError, match="pip install") as caught:
         unpack(str(tmp_path / "x.jsonl"))
     assert caught.value.filename.endswith("x.jsonl.zst")
+
+
+def test_recording_needs_no_zstd(tmp_path, monkeypatch):
+    """Where nothing was compressed, a session is recorded whether zstd is installed or not."""
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+
+    with steno.open(tmp_path) as recorder, recorder.session("s"):
+        pass
+
+    assert recorder.stats().failed == 0
+    assert list(tmp_path.rglob("s.jsonl"))
