@@ -26,12 +26,14 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z", re.IGNORECASE)
 
 _READABLE_LENGTH = 80
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
+_LETTERS = _ALPHABET * 8
+"""A letter for each byte: every one stands for eight of them."""
 
 
 def _random_id(length: int) -> str:
     """Draw ``length`` characters of Crockford's base 32 from the system's generator."""
-    return "".join(_ALPHABET[byte & 31] for byte in os.urandom(length))
+    return os.urandom(length).translate(_LETTERS).decode()
 
 
 def new_session_id() -> str:

@@ -1,15 +1,17 @@
 """Courtesy: in a rush the recorder lets the traffic go first, for a while.
 
-Strategy: what is noted is on disk and can wait; bytes on their way to a client can't. While the
-recorder is behind and more keeps coming, it works for a moment and then rests for a longer one, so
-that a rush costs the traffic next to no processor. Nobody waits for ever: beyond some seconds of
-delay it works at full speed, whoever else wants to.
+Strategy: what is noted is on disk and can wait; bytes on their way to a client can't. So the
+recorder takes only what processor nobody else wants (`SCHED_IDLE`). Where it may not leave that
+class again, it rests in a rush: while it is behind and more keeps coming, it works for a moment and
+rests for a longer one. Nobody waits for ever: beyond some seconds of delay it works as others do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import threading
 import time
 
 _WORK_S = 0.002
@@ -33,11 +35,13 @@ class Courtesy:
         """Begin.
 
         Args:
-            news_fd: Gives a byte for each piece of news; without it there is never a rush.
+            news_fd: Gives a byte for each piece of news; without it there is no courtesy.
         """
         self._news_fd = news_fd
         self._worked_since_s = 0.0
         self._news_s = 0.0
+        self._can_idle: bool | None = None
+        self._is_idle = False
 
     def give_way(self, at_s: float) -> None:
         """Rest for a moment if it is time to.
@@ -46,18 +50,50 @@ class Courtesy:
             at_s: When that was noted which is read now, in monotonic seconds.
         """
         now_s = time.monotonic()
-        if now_s - self._worked_since_s < _WORK_S:
+        if now_s - self._worked_since_s < _WORK_S or self._news_fd is None:
             return
-        if _BEHIND_S < now_s - at_s < _MOST_S and self._is_rush(now_s):
+        delay_s = now_s - at_s
+        if self._can_idle is None:
+            self._can_idle = may_idle()
+        if self._can_idle:
+            if self._is_idle != (delay_s < _MOST_S):
+                self._is_idle = not self._is_idle
+                schedule(os.SCHED_IDLE if self._is_idle else os.SCHED_OTHER)
+        elif _BEHIND_S < delay_s < _MOST_S and self._is_rush(now_s):
             time.sleep(_REST_S)
             now_s = time.monotonic()
         self._worked_since_s = now_s
 
     def _is_rush(self, now_s: float) -> bool:
-        if self._news_fd is None:
-            return False
+        assert self._news_fd is not None
         if select.select([self._news_fd], [], [], 0)[0]:
             if not os.read(self._news_fd, 65536):
                 return False  # the traffic has ended; who waits for news is told the same
             self._news_s = now_s
         return now_s - self._news_s < _FRESH_S
+
+
+def schedule(policy: int) -> None:
+    """Put all threads of this process into a class of the scheduler."""
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):  # one that has ended meanwhile
+            os.sched_setscheduler(int(thread), policy, os.sched_param(0))
+
+
+def may_idle() -> bool:
+    """Tell whether a thread may leave `SCHED_IDLE` again: it takes a privilege."""
+    found: list[bool] = []
+
+    def attempt() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        except OSError:
+            return
+        found.append(True)
+
+    # A thread of its own, that ends in whichever class it is left.
+    thread = threading.Thread(target=attempt, name="steno-courtesy")
+    thread.start()
+    thread.join()
+    return bool(found)

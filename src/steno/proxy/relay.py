@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _SMALL = 256 * 1024
 """Bytes of a request that are read before it is sent on: it then goes out in one piece."""
 
+_DONE = Outcome(kind="done")
+
 
 class Relay:
     """Carries requests to upstreams and replies back.
@@ -160,7 +162,7 @@ class _Passage:
         self._upstream = upstream
         self._target = target
         self._begun_s = time.monotonic()
-        self._outcome = Outcome(kind="done")
+        self._outcome = _DONE
         self._status = 0
         self._overhead_s = 0.0
         self._sent_bytes = self._reply_bytes = 0

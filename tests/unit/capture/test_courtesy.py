@@ -1,12 +1,13 @@
 """In a rush the recorder lets the traffic go first, and not for ever."""
 
 import os
+import threading
 import time
 
 import pytest
 
 from steno.capture import courtesy as module
-from steno.capture.courtesy import Courtesy
+from steno.capture.courtesy import Courtesy, may_idle, schedule
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def rests(monkeypatch):
     found = []
     monkeypatch.setattr(module.time, "sleep", found.append)
     monkeypatch.setattr(module, "_WORK_S", 0.0)
+    monkeypatch.setattr(module, "may_idle", lambda: False)
     return found
 
 
@@ -40,6 +42,53 @@ def test_rush(rests, pipe):
     courtesy.give_way(ago(1))
 
     assert len(rests) == 2
+
+
+def test_idle(rests, pipe, monkeypatch):
+    """Where it may come back, it takes only what nobody else wants, until it is far behind."""
+    classes = []
+    monkeypatch.setattr(module, "may_idle", lambda: True)
+    monkeypatch.setattr(module, "schedule", classes.append)
+    courtesy = Courtesy(pipe[0])
+    os.write(pipe[1], b".")
+    for delay in (0, 1, 60, 60, 1):
+        courtesy.give_way(ago(delay))
+
+    assert classes == [os.SCHED_IDLE, os.SCHED_OTHER, os.SCHED_IDLE]
+    assert rests == []
+
+
+def test_all_threads():
+    """The class of all threads is changed, and changed back where that is allowed."""
+    if not may_idle():
+        pytest.skip("this user may not leave SCHED_IDLE")
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        schedule(os.SCHED_IDLE)
+        idle = os.sched_getscheduler(thread.native_id)
+    finally:
+        schedule(os.SCHED_OTHER)
+        usual = os.sched_getscheduler(thread.native_id), os.sched_getscheduler(0)
+        stop.set()
+        thread.join()
+
+    assert idle == os.SCHED_IDLE
+    assert usual == (os.SCHED_OTHER, os.SCHED_OTHER)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_whether_it_may(monkeypatch, allowed):
+    """It is tried out, on a thread that nobody needs."""
+
+    def refuse(_thread, policy, _parameter):
+        if policy == os.SCHED_OTHER and not allowed:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+
+    assert may_idle() is allowed
 
 
 @pytest.mark.parametrize("delay", [0.0, 60.0])
