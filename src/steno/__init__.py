@@ -55,7 +55,7 @@ from steno.events.parts import (
     ToolUsageSummary,
 )
 from steno.events.processors import Processor
-from steno.opening import from_config
+from steno.opening import from_config, open_archivist
 from steno.opening import open_recorder as open  # noqa: A004 - `steno.open` reads as it should
 from steno.recording.builder import RecorderBuilder
 from steno.recording.context import Scope, current_scope
@@ -69,6 +69,8 @@ from steno.writers.jsonl import JsonlWriter
 TYPE_CHECKING = False
 __version__ = VERSION
 if TYPE_CHECKING:
+    from steno.archives.archivist import Archivist
+    from steno.archives.scoping import archived_scope
     from steno.logs.capture import configure_logging, restore_logging
     from steno.logs.carrying import ScopedThreadPoolExecutor, carry_scope
     from steno.logs.levels import resolve_level
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alteration",
     "ArchiveError",
+    "Archivist",
     "ArtefactSaved",
     "Batch",
     "Completed",
@@ -124,18 +127,22 @@ __all__ = [
     "Writer",
     "WriterStats",
     "__version__",
+    "archived_scope",
     "carry_scope",
     "configure_logging",
     "current_scope",
     "from_config",
     "log_scope",
     "open",
+    "open_archivist",
     "resolve_level",
     "restore_logging",
 ]
 
 
 _LATER = {
+    "Archivist": "steno.archives.archivist",
+    "archived_scope": "steno.archives.scoping",
     "LogLine": "steno.logs.lines",
     "LogScope": "steno.logs.scope",
     "ScopedThreadPoolExecutor": "steno.logs.carrying",

@@ -275,6 +275,8 @@ def _variables(environ: Mapping[str, str]) -> list[tuple[Key, str]]:
     found = []
     for name in sorted(environ):
         key = by_variable.get(name)
+        if key is not None and not environ[name].strip():
+            continue  # as compose files write a variable that is not set
         if key is not None:
             found.append((key, environ[name]))
         elif name.startswith(_FAMILIES):
@@ -291,7 +293,7 @@ def _from_text(key: Key, text: str) -> Any:
     word = text.strip().lower()
     if key.kind == "bool" and word in _TRUE | _FALSE:
         value = word in _TRUE
-    elif key.optional and word in {"", "null", "none"}:
+    elif key.optional and word in {"null", "none"}:
         value = None
     elif key.kind == "texts":
         value = [part.strip() for part in text.split(",") if part.strip()]

@@ -25,7 +25,7 @@ class Key(Struct, frozen=True):
         high: The greatest number that is allowed.
         choices: The words that are allowed.
         example: What a text looks like.
-        optional: There may be no value: null in the file, an empty variable.
+        optional: There may be no value: null, in the file and in the variable.
     """
 
     name: str

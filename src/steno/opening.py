@@ -16,8 +16,10 @@ from steno.writers.registry import load_writer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from steno.archives.archivist import Archivist
     from steno.config import Config
     from steno.events.processors import Processor
+    from steno.retention.sweeper import Sweeper
     from steno.writers.base import Writer
 
 
@@ -81,23 +83,53 @@ def from_config(
     return recorder
 
 
+def open_archivist(
+    path: str | os.PathLike[str] | None = None, *, home: str | os.PathLike[str] | None = None
+) -> Archivist:
+    """Make who seals log lines, as the configuration's section ``archive`` says.
+
+    It begins at once: what killed processes left is sealed, and old archives are deleted. With
+    ``archive.enabled: false`` it archives nothing.
+
+    Args:
+        path: The file; ``steno.yaml`` in the home, if there is one, when it is not given.
+        home: The home; ``STENO_HOME`` or ``~/.steno`` when it is not given.
+
+    Raises:
+        ConfigError: Something can't be used.
+    """
+    from steno.archives.archivist import Archivist
+    from steno.archives.settings import ArchiveSettings
+    from steno.config import load_config
+
+    config = load_config(path, home=home)
+    archivist = Archivist(ArchiveSettings.from_config(config.archive))
+    if config.archive.enabled:
+        archivist.begin()
+        _sweep(archivist, config, archives_alone=True)
+    return archivist
+
+
 def _let_go(recorder: Recorder, config: Config) -> None:
     """Begin to let go in the background what the configuration names, if it names anything."""
     retention = config.jsonl.retention
     wanted = (retention.max_age_days, retention.max_total_size_gb, retention.compress_after_days)
     transcripts = config.enabled and wanted != (None,) * len(wanted)
-    if not transcripts and not config.archive.enabled:
-        return
+    if transcripts or config.archive.enabled:
+        recorder.attach(_sweep(recorder, config, archives_alone=not transcripts))
+
+
+def _sweep(owner: object, config: Config, *, archives_alone: bool) -> Sweeper:
     # Only those who let go pay for the import.
     from steno.retention.configured import intervals_of, places_of, rules_of
     from steno.retention.sweeper import Sweeper
 
-    rules = rules_of(config) if transcripts else rules_of(config).of_archives
+    rules = rules_of(config).of_archives if archives_alone else rules_of(config)
     sweeper = Sweeper(places_of(config), rules, intervals_of(config))
-    recorder.attach(sweeper)
-    # A recorder that is dropped without `close` takes it along.
-    weakref.finalize(recorder, sweeper.stop)
+    # An owner that is dropped without `close` takes it along.
+    weakref.finalize(owner, sweeper.stop)
     sweeper.start()
+    return sweeper
 
 
 def _path(path: str | os.PathLike[str] | None) -> str | None:

@@ -35,8 +35,9 @@ def test_killed(own, signum):
     rec.host.end(signum)
     assert not rec.path(cut).exists()
     rec.host.start()
-    rec.turn("hello")
+    rec.host.models()  # as the page does when it is opened
     meta, records = rec.archive(cut)
+    rec.turn("hello")
     deadline = time.monotonic() + PATIENCE_S
     while "ResponseRecorded" not in (
         events := {type(each).__name__: each for each in rec.events(cut.chat_id)}

@@ -324,7 +324,8 @@ def test_retention_is_off(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("age", "after", "allowed"), [("7", "7", False), ("7", "6", True), ("", "9", True)]
+    ("age", "after", "allowed"),
+    [("7", "7", False), ("7", "6", True), ("", "9", True), ("null", "9", True)],
 )
 def test_compressed_before_deleted(tmp_path, age, after, allowed):
     """Transcripts can't be compressed on the day when they are deleted, or later."""
@@ -348,3 +349,13 @@ def test_retention_of_zero(tmp_path, name):
         load_config(home=tmp_path, environ={f"STENO_JSONL_RETENTION_{name}": "0"})
 
     assert caught.value.hint.startswith("allowed: a whole number from 1 to ")
+
+
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if key.variable], ids=lambda each: each.variable
+)
+def test_empty_variables(tmp_path, key):
+    """A variable that is set and empty counts as not set."""
+    given = load_config(home=tmp_path, environ={key.variable: " "})
+
+    assert given == load_config(home=tmp_path, environ={})

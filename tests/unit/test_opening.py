@@ -126,3 +126,15 @@ def test_letting_go_in_the_background(home):
         (sweeper,) = recorder.sources
         assert sweeper._thread.is_alive()
     assert not sweeper._thread.is_alive()
+
+
+def test_archivist(tmp_path):
+    """An archivist takes its settings from the file, and begins at once; without them, it does not."""
+    (tmp_path / "steno.yaml").write_text("archive: {enabled: true, password: pw}\n")
+    archivist = steno.open_archivist(home=tmp_path)
+    idle = steno.open_archivist(home=tmp_path / "other")
+
+    assert archivist.settings.directory == tmp_path / "archives"
+    assert archivist.is_running
+    assert not idle.is_running
+    assert archivist.close()

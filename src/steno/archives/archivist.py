@@ -305,6 +305,10 @@ class Archivist:
 def _find_problem(settings: ArchiveSettings) -> str | None:
     """Say what of the installation is missing, beginning with its name."""
     needed = ("pyrage",) if settings.recipients else ("pyzipper", "cryptography")
+    try:
+        (settings.password or "").encode()
+    except UnicodeEncodeError:
+        return "password has characters that have no form in UTF-8"
     for name in needed:
         if importlib.util.find_spec(name) is None:
             return f"{name} is not installed: pip install steno[archives]"

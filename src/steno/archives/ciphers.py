@@ -85,11 +85,14 @@ class PasswordKeys:
         if key is None:
             if not (0 < kdf.log_n <= _MAX_LOG_N and 0 < kdf.r <= _R and 0 < kdf.p <= _R):
                 raise ArchiveError("a spool asks for too much work", reason="tampered")
-            # The standard library's lets other threads run meanwhile.
-            key = hashlib.scrypt(
-                self._password, salt=kdf.salt, n=1 << kdf.log_n, r=kdf.r, p=kdf.p,
-                maxmem=256 * kdf.r << kdf.log_n, dklen=_KEY_BYTES,
-            )  # fmt: skip
+            try:
+                # The standard library's lets other threads run meanwhile.
+                key = hashlib.scrypt(
+                    self._password, salt=kdf.salt, n=1 << kdf.log_n, r=kdf.r, p=kdf.p,
+                    maxmem=256 * kdf.r << kdf.log_n, dklen=_KEY_BYTES,
+                )  # fmt: skip
+            except (ValueError, OverflowError) as error:
+                raise ArchiveError("a spool asks for too much work", reason="tampered") from error
             self._derived[kdf] = key
         return key
 

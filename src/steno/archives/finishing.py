@@ -87,8 +87,10 @@ class Finisher:
         """Seal what has ended, try again what failed, and look for orphans when it is time."""
         self._seal_jobs()
         if time.monotonic() >= self._next_recovery:
-            self.recover(self._seal_jobs)
-            self._next_recovery = time.monotonic() + RECOVERY_S
+            try:
+                self.recover(self._seal_jobs)
+            finally:
+                self._next_recovery = time.monotonic() + RECOVERY_S
 
     def _seal_jobs(self) -> None:
         now = time.monotonic()
@@ -112,7 +114,7 @@ class Finisher:
             return
         try:
             self._finish(SpoolReader(fds, writer.cipher))
-        except (OSError, ArchiveError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._put_off(waiting, error, delay)
             return
         finally:
@@ -131,7 +133,7 @@ class Finisher:
 
     def _fail(self, error: Exception) -> None:
         self.failed += 1
-        say("archive-seal", f"an archive can't be written now, its lines stay: {error}",
+        say("archive-seal", f"an archive can't be written now, its lines stay: {error!r}",
             interval_s=60)  # fmt: skip
 
     def recover(self, between: Callable[[], None] | None = None) -> list[Path]:
@@ -155,7 +157,7 @@ class Finisher:
                     say(f"archive-orphan-{error.reason}", f"a spool of a dead process in "
                         f"{self._directory} can't be sealed: {error.message}",
                         interval_s=3600)  # fmt: skip
-                except OSError as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others are sealed
                     orphan.close()
                     self._fail(error)
                 else:

@@ -12,9 +12,9 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 from msgspec import Struct
 
+from steno.archives import jsons
 from steno.archives.ciphers import Lock
 from steno.archives.identifiers import ArchiveIds
 from steno.errors import ArchiveError
@@ -31,7 +31,7 @@ STATUSES = ("interrupted", "ok", "error", "cancelled")
 
 _LENGTH = struct.Struct(">I")
 _HEAD = struct.Struct(">BBIIIdd")
-_MAX_HEADER = 64 * 1024
+_MAX_HEADER = 256 << 20
 MAX_FRAME = 1 << 30
 
 
@@ -112,7 +112,7 @@ class Frame(Struct, frozen=True):
 
 def encode_header(header: SpoolHeader) -> tuple[bytes, bytes]:
     """Write a header; returns it with the digest to which all frames are bound."""
-    text = msgspec.json.encode(header)
+    text = jsons.encode(header)
     data = MAGIC + _LENGTH.pack(len(text)) + text
     return data, hashlib.sha256(data).digest()
 
@@ -138,8 +138,8 @@ def read_header(source: Source) -> tuple[SpoolHeader, bytes]:
     (length,) = _LENGTH.unpack(start[len(MAGIC) :])
     text = source.read(length) if length <= _MAX_HEADER else b""
     try:
-        header = msgspec.json.decode(text, type=SpoolHeader)
-    except msgspec.DecodeError as error:
+        header = jsons.decode(text, SpoolHeader)
+    except ValueError as error:
         raise ArchiveError("the header of a spool is damaged", reason="truncated") from error
     return header, hashlib.sha256(start + text).digest()
 

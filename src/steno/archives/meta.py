@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from steno.archives import jsons
 from steno.archives.records import stamp
 from steno.errors import ArchiveError
 from steno.version import VERSION
@@ -162,13 +163,11 @@ def make_meta(
 
 def encode_meta(meta: Meta) -> bytes:
     """Write ``meta.json``."""
+    data = jsons.encode(meta)
     try:
-        return msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n"
-    except UnicodeEncodeError:
-        # Half of a surrogate pair in an id has no form in UTF-8.
-        import json  # which escapes it
-
-        return json.dumps(msgspec.to_builtins(meta), indent=2).encode() + b"\n"
+        return msgspec.json.format(data, indent=2) + b"\n"
+    except msgspec.DecodeError:
+        return data + b"\n"  # half of a surrogate pair in an id
 
 
 def decode_meta(data: bytes) -> Meta:
@@ -178,8 +177,8 @@ def decode_meta(data: bytes) -> Meta:
         ArchiveError: It is damaged, or of a version that this one does not know.
     """
     try:
-        meta = msgspec.json.decode(data, type=Meta)
-    except msgspec.MsgspecError as error:
+        meta = jsons.decode(data, Meta)
+    except ValueError as error:
         raise ArchiveError(f"meta.json can't be read: {error}", reason="tampered") from error
     if meta.format_version > FORMAT_VERSION:
         raise ArchiveError(

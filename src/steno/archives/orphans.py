@@ -14,9 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from steno.archives import placing
+from steno.archives import jsons, placing
 from steno.archives.frames import END, LINES, PLACED, STATUSES, TEXT, Head, read_frames, read_header
 from steno.archives.records import split_text, text_of
 from steno.archives.spools import Ending, Placed, append_placed, owner_file
@@ -63,17 +61,20 @@ class SpoolReader:
         self.placed: Placed | None = None
         self.end = 0.0
         self._damaged: set[int] = set()
-        lost = taken = found = 0
+        self._excess = 0  # records that damaged heads claim beyond the bytes there are
+        lost = taken = found = self._whole = 0
         for fd in fds:
             file = _File(fd)
             self.header, digest = read_header(file)
             self._digest = digest
             taken = self.header.before
+            self._whole = file.at
             for frame in read_frames(file, digest, PLACED, END):
+                self._whole = file.at
                 lost = max(lost, frame.head.dropped)
                 if frame.head.kind == PLACED:
-                    with contextlib.suppress(msgspec.DecodeError):
-                        self.placed = msgspec.json.decode(frame.body, type=Placed)
+                    with contextlib.suppress(ValueError):
+                        self.placed = jsons.decode(frame.body, Placed)
                 elif frame.head.kind == END:
                     self._note_end(frame)
                 elif frame.head.kind == LINES:
@@ -82,7 +83,11 @@ class SpoolReader:
                     self.end = max(self.end, frame.head.last)
         self.begin = self.header.begun
         self.end = self.end or self.begin
-        self._skip = max(0, found - self.header.max_lines) if cipher is not None else 0
+        self._skip = 0
+        if cipher is not None and found:
+            opened = self._check(found)
+            taken, found = taken - min(taken, self._excess), opened
+            self._skip = max(0, found - self.header.max_lines)
         self.records = found - self._skip
         self.dropped = lost + taken - self.records
 
@@ -90,9 +95,34 @@ class SpoolReader:
         self.status = STATUSES[min(frame.head.status, len(STATUSES) - 1)]
         self.end = frame.head.last
         if self.cipher is not None:
-            with contextlib.suppress(ArchiveError, msgspec.DecodeError):
+            with contextlib.suppress(ArchiveError, ValueError):
                 body = self.cipher.open(frame.body, frame.bound)
-                self.reason = msgspec.json.decode(body, type=Ending).reason
+                self.reason = jsons.decode(body, Ending).reason
+
+    def _check(self, found: int) -> int:
+        """Count the records that can be opened, as far as anything depends on it.
+
+        Raises:
+            ArchiveError: None can: a header that was damaged names ids that nobody gave.
+        """
+        opened = 0
+        for frame in self._frames(LINES):
+            if frame.head.kind != LINES:
+                continue
+            try:
+                self._decrypt(frame)
+            except ArchiveError:
+                self._damaged.add(frame.head.number)
+                self._excess += max(0, frame.head.records - len(frame.body))
+                continue
+            opened += frame.head.records
+            if found <= self.header.max_lines:
+                self._damaged.clear()  # nothing is left out that depends on them
+                self._excess = 0
+                return found
+        if not opened:
+            raise ArchiveError("nothing in a spool is what was written", reason="tampered")
+        return opened
 
     def _frames(self, *kinds: int) -> Iterator[Frame]:
         for fd in self._fds:
@@ -106,6 +136,9 @@ class SpoolReader:
         skip = self._skip
         for frame in self._frames(*kinds):
             if frame.head.kind == LINES:
+                if frame.head.number in self._damaged:
+                    left_out = frame.head.records
+                    continue
                 left_out = min(skip, frame.head.records)
                 skip -= left_out
             if frame.head.kind in {LINES, TEXT} and left_out < frame.head.records:
@@ -130,7 +163,7 @@ class SpoolReader:
             ArchiveError: Nobody here can open it.
         """
         held: tuple[Frame, int] | None = None
-        for frame, left_out in self._kept(TEXT):
+        for frame, left_out in self._kept(LINES, TEXT):
             if frame.head.kind == LINES:
                 if held is not None:
                     yield self._text_of(*held)
@@ -150,12 +183,9 @@ class SpoolReader:
         if held is not None:
             yield self._text_of(*held)
 
-    def _text_of(self, wanted: Frame, left_out: int) -> bytes:
+    def _text_of(self, frame: Frame, left_out: int) -> bytes:
         """Make the text of a frame that came without."""
-        for frame in self._frames(LINES):
-            if frame.head.number == wanted.head.number and frame.head.kind == LINES:
-                return b"".join(map(text_of, self._open(frame, left_out).splitlines()))
-        return b""
+        return b"".join(map(text_of, self._open(frame, left_out).splitlines()))
 
     def _open(self, frame: Frame, left_out: int) -> bytes:
         try:
@@ -184,13 +214,13 @@ class SpoolReader:
             if frame.head.kind == LINES:
                 yield frame.head, frame.body
 
-    def mark_placed(self, path: str, inode: int) -> None:
+    def mark_placed(self, path: str, inode: int, tail: str = "") -> None:
         """Write into the spool which file is about to be given which name.
 
         Raises:
             OSError: It was not written.
         """
-        append_placed(self._fds[-1], self._digest, path, inode)
+        append_placed(self._fds[-1], self._whole, self._digest, Placed(path, inode, tail))
 
 
 class _File:
@@ -201,16 +231,16 @@ class _File:
         # Frames are many and small: a system call for each would take longer than to decrypt it.
         self._data = mmap.mmap(fd, size, access=mmap.ACCESS_READ) if size else b""
         self._size = size
-        self._at = 0
+        self.at = 0
 
     def read(self, count: int) -> bytes:
-        data = self._data[self._at : self._at + count]
-        self._at += len(data)
+        data = self._data[self.at : self.at + count]
+        self.at += len(data)
         return data
 
     def skip(self, count: int) -> bool:
-        self._at += count
-        return self._at <= self._size
+        self.at += count
+        return self.at <= self._size
 
 
 class Orphan:
@@ -289,12 +319,14 @@ def _take(directory: Path, spool_id: str, names: list[str]) -> Orphan | None:
                 fd = placing.open_file(folder, name, write=True)
                 if fd is not None:
                     files[name] = fd
+        # A file that has gone in the meantime says that somebody else is at it.
+        mine = names == list(files) and all(
+            placing.lock_now(fd) and os.fstat(fd).st_nlink for fd in files.values()
+        )
     except OSError:
-        names = []
+        mine = False
     orphan = Orphan(directory, spool_id, files)
-    # A file that has gone in the meantime says that somebody else is at it.
-    mine = files and all(placing.lock_now(fd) and os.fstat(fd).st_nlink for fd in files.values())
-    if mine and names == list(files):
+    if mine:
         return orphan
     orphan.close()
     return None

@@ -10,6 +10,7 @@ anything is decompressed, and contents are read a block at a time.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import lzma
@@ -24,10 +25,11 @@ from msgspec import Struct
 
 from steno.archives import placing
 from steno.archives.ciphers import open_age
-from steno.archives.layout import AGE, AGE_MAGIC, has_comment
+from steno.archives.layout import AGE, AGE_MAGIC, COMMENT, has_comment
 from steno.archives.meta import Meta, decode_meta
 from steno.archives.packing import JSONL, META, PAD, TEXT
 from steno.archives.records import split_text, text_of
+from steno.archives.structure import END_SIZE, check_structure
 from steno.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -202,13 +204,16 @@ class _Other(Exception):  # noqa: N818 - never leaves the module
 
 def whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Cut blocks into lines."""
-    rest = b""
+    held: list[bytes] = []  # of a line that is longer than a block
     for block in blocks:
-        *lines, rest = (rest + block).split(b"\n")
+        *lines, rest = block.split(b"\n")
         for line in lines:
-            yield line + b"\n"
-    if rest:
-        yield rest + b"\n"
+            yield b"".join([*held, line, b"\n"])
+            held = []
+        if rest:
+            held.append(rest)
+    if held:
+        yield b"".join([*held, b"\n"])
 
 
 def _check_list(infos: list[Any], *, sealed: bool) -> None:
@@ -290,11 +295,12 @@ def _open_zip(file: _Held, keys: Keys) -> OpenArchive:
         if (ours and start[30:].startswith((b"logs.", b"meta."))) or not size:
             raise ArchiveError("the archive is cut off", reason="truncated")
         raise ArchiveError("it is no archive of steno's", reason="foreign")
-    end = tail.rindex(b"PK\x05\x06")
-    if int.from_bytes(tail[end + 10 : end + 12], "little") > 3:  # noqa: PLR2004 - the members there are
-        raise ArchiveError("the archive has members that are none of ours", reason="tampered")
+    if not tail.endswith(COMMENT):
+        raise ArchiveError("the archive is of a version that this steno does not know",
+                           hint="a newer steno reads it")  # fmt: skip
     if keys.password is None:
         raise ArchiveError("a password is needed", reason="password")
+    check_structure(functools.partial(_read_at, file), size - len(COMMENT) - END_SIZE, members=3)
     import pyzipper  # a library of its own
 
     try:
@@ -306,6 +312,11 @@ def _open_zip(file: _Held, keys: Keys) -> OpenArchive:
         return OpenArchive(archive, file, keys, sealed=True)
     except _Other as error:
         raise ArchiveError("a member was exchanged", reason="tampered") from error
+
+
+def _read_at(file: _Held, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
 
 
 def _open_age(file: _Held, keys: Keys) -> OpenArchive:
@@ -349,8 +360,9 @@ def extract(archive: OpenArchive, folder: Path) -> list[Path]:
     """Write the members into a folder, under our own names, over nothing that is there.
 
     Raises:
-        ArchiveError: A member is not what was sealed; what was written is removed again.
-        FileExistsError: A file of that name is there.
+        ArchiveError: A member is not what was sealed.
+        OSError: A file of that name is there, or can't be written. What was written, as after
+            any other failure, is removed again.
     """
     archive.verify()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -360,11 +372,17 @@ def extract(archive: OpenArchive, folder: Path) -> list[Path]:
         sources[TEXT] = archive.texts()
     else:
         sources |= {name: archive.blocks(name) for name in archive.names}
-    written = []
-    for name, blocks in sources.items():
-        path = folder / name
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(path, flags, 0o600), "wb") as file:
-            file.writelines(blocks)
-        written.append(path)
+    written: list[Path] = []
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        for name, blocks in sources.items():
+            path = folder / name
+            fd = os.open(path, flags, 0o600)
+            written.append(path)
+            with open(fd, "wb") as file:
+                file.writelines(blocks)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
     return written

@@ -87,6 +87,27 @@ def stamp(created: float) -> str:
     return f"{_second(millis // 1000)}.{millis % 1000:03d}Z"
 
 
+def time_of(line: LogLine) -> float:
+    """Tell when a line was logged: a number that sorts, also where a record was made by hand."""
+    created = line.created
+    if type(created) is not float:
+        try:
+            created = float(created)
+        except (TypeError, ValueError, OverflowError):
+            return 0.0
+    if 0.0 <= created <= _LATEST:
+        return created
+    return _LATEST if created > 0 else 0.0
+
+
+def _text(value: object) -> str:
+    return value if type(value) is str else "" if value is None else str(value)
+
+
+def _whole_number(value: object) -> int:
+    return value if type(value) is int and abs(value) < 1 << 53 else 0
+
+
 def classify(message: str) -> str:
     """Tell what kind of record a message is, by how it begins."""
     for start, kind in _KINDS:
@@ -104,18 +125,18 @@ def encode_line(line: LogLine, ids: ArchiveIds, pause: Callable[[], object] = bo
         pause: Called in the midst of long texts: other threads may want to go on.
     """
     record = Record(
-        ts=stamp(line.created),
-        level=line.level_name,
-        logger=line.logger,
-        request_id=line.request_id or ids.request_id,
+        ts=stamp(time_of(line)),
+        level=_text(line.level_name),
+        logger=_text(line.logger),
+        request_id=_text(line.request_id) or ids.request_id,
         user_id=ids.user_id,
         session_id=ids.session_id,
         chat_id=ids.chat_id,
         message_id=ids.message_id,
         event_type=classify(line.message),
-        module=line.module,
-        func=line.function,
-        lineno=line.line_number,
+        module=_text(line.module),
+        func=_text(line.function),
+        lineno=_whole_number(line.line_number),
         exception=Trace(scrub(line.exception, pause)) if line.exception else msgspec.UNSET,
         message=scrub(line.message, pause),
     )
@@ -181,14 +202,14 @@ def text_key_of(record: bytes) -> bytes:
 
 def split_text(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Gather the lines of a ``logs.txt`` into records, each with its traceback."""
-    held = b""
+    held: list[bytes] = []
     for line in lines:
         if not _TEXT_RECORD.match(line):
             if held:
-                held += line
+                held.append(line)
             continue
         if held:
-            yield held
-        held = line
+            yield b"".join(held)
+        held = [line]
     if held:
-        yield held
+        yield b"".join(held)

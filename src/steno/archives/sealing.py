@@ -21,6 +21,7 @@ from steno.archives import placing
 from steno.archives.layout import folder_names, stems
 from steno.archives.meta import (
     Member,
+    Meta,
     Request,
     add_request,
     describe_request,
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from steno.archives.identifiers import ArchiveIds
     from steno.archives.orphans import SpoolReader
 
 _BLOCK = 64 * 1024
 _ATTEMPTS = 1000
+_TAIL = 32
 
 Members = dict[str, "Callable[[], Iterable[bytes]]"]
 
@@ -89,10 +92,21 @@ def seal(
             if existing is None:
                 continue
             with existing:
+                if not _is_of(existing.meta, ids):
+                    say("archive-of-another", f"{path} is of another message: it stays as it is, "
+                        "and the archive goes beside it")  # fmt: skip
+                    continue
                 if spool.header.spool not in existing.meta.spools:
                     target.add(name, existing)
                 return path
     raise ArchiveError(f"{path} and all that could stand for it can't be opened")
+
+
+def _is_of(meta: Meta, ids: ArchiveIds) -> bool:
+    """Tell whether an archive is that of a call; the file system may take two names for one."""
+    names = ("user_id", "chat_id", "message_id")
+    same = all(meta.ids.get(name, "") == getattr(ids, name) for name in names)
+    return same and (not ids.is_api_call or ids.request_id in meta.request_ids)
 
 
 class _Target:
@@ -113,8 +127,13 @@ class _Target:
         if placed is None or "/" in placed.path:
             return False
         with contextlib.suppress(OSError):
-            found = os.stat(placed.path, dir_fd=self._folder, follow_symlinks=False)
-            return found.st_ino == placed.inode
+            fd = placing.open_file(self._folder, placed.path)
+            if fd is not None:
+                try:
+                    # A number alone may be that of a file that was made later.
+                    return (os.fstat(fd).st_ino, _tail(fd)) == (placed.inode, placed.tail)
+                finally:
+                    placing.close(fd)
         return False
 
     def add(self, name: str, existing: OpenArchive) -> None:
@@ -152,8 +171,12 @@ class _Target:
         with placing.temporary_file(self._spools) as (fd, temporary):
             pack(fd, members, finish, self._packing)
             if self._packing.recipients:
-                spool.mark_placed(name, os.fstat(fd).st_ino)
+                spool.mark_placed(name, os.fstat(fd).st_ino, _tail(fd))
             placing.publish(fd, self._spools, temporary, self._folder, name)
+
+
+def _tail(fd: int) -> str:
+    return os.pread(fd, _TAIL, max(0, os.fstat(fd).st_size - _TAIL)).hex()
 
 
 def _format_of(spool: SpoolReader, log_format: str) -> str:

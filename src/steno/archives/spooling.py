@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from steno.archives.ciphers import AgeKeys, PasswordKeys
 from steno.archives.intake import Ended, size_of
-from steno.archives.records import encode_line, text_of
+from steno.archives.records import encode_line, text_of, time_of
 from steno.archives.scrubbing import scrub
 from steno.archives.spools import FRAME_BYTES, Owner, SpoolWriter
-from steno.errors import ArchiveError
 from steno.notices import say
 
 if TYPE_CHECKING:
@@ -98,12 +97,12 @@ class Spooler:
         lines, ended, dropped = self._intake.take(waiting, _TURN)
         if not waiting.done:
             self.open.add(waiting)
-        self._encode(waiting, lines)
         try:
+            self._encode(waiting, lines)
             self._flush(waiting, dropped)
             if ended is not None:
                 self._end(waiting, ended, waiting.dropped)
-        except (OSError, ArchiveError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other requests go on
             if isinstance(error, FileNotFoundError):
                 waiting.writer = None  # somebody removed it: the rest goes to another
             self.failed += 1
@@ -117,16 +116,18 @@ class Spooler:
 
     def _encode(self, waiting: Waiting, lines: list[LogLine]) -> None:
         # Lines of several threads are put in order where they come together.
-        lines.sort(key=_created)
+        lines.sort(key=time_of)
         ids = waiting.ids
         for line in lines:
             size = size_of(line)
             try:
-                waiting.unwritten.append((encode_line(line, ids, _pause), line.created, size))
+                encoded = encode_line(line, ids, _pause)
             except Exception as error:  # noqa: BLE001 - whatever it is, the other lines go on
                 self._intake.release(size)
                 self._intake.drop(waiting, 1)
                 say("archive-line", f"a log line can't be archived: {error!r}")
+            else:
+                waiting.unwritten.append((encoded, time_of(line), size))
 
     def _flush(self, waiting: Waiting, dropped: int) -> None:
         unwritten = waiting.unwritten
@@ -203,7 +204,3 @@ class Spooler:
 
 def _pause() -> None:
     time.sleep(_PAUSE_S)
-
-
-def _created(line: LogLine) -> float:
-    return line.created

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from steno.archives import placing
+from steno.archives import jsons, placing
 from steno.archives.frames import (
     END,
     LINES,
@@ -44,10 +44,17 @@ FRAME_BYTES = 64 * 1024
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """Where a spool is being sealed to: by this, one that was left behind knows that it was."""
+    """Where a spool is being sealed to: by this, one that was left behind knows that it was.
+
+    Attributes:
+        path: The name of the file, in the folder of its chat.
+        inode: Its number; another file may have it later.
+        tail: How it ends, as hexadecimal digits: no two sealed files end alike.
+    """
 
     path: str
     inode: int
+    tail: str = ""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -191,7 +198,7 @@ class SpoolWriter:
             OSError: It was not written.
         """
         head = Head(END, STATUSES.index(status), self._frames, 0, dropped, at, at)
-        self._write(self._current(0), (head, msgspec.json.encode(Ending(reason, at))))
+        self._write(self._current(0), (head, jsons.encode(Ending(reason, at))))
 
     def mark_placed(self, path: str, inode: int) -> None:
         """Write, in clear, which file is about to be given which name.
@@ -201,7 +208,7 @@ class SpoolWriter:
         """
         part = self._parts[-1]
         with self._open(part) as fd:
-            append_placed(fd, part.digest, path, inode)
+            append_placed(fd, part.size, part.digest, Placed(path, inode))
 
     @contextlib.contextmanager
     def _open(self, part: _Part) -> Iterator[int]:
@@ -241,7 +248,7 @@ class SpoolWriter:
                 os.unlink(hidden, dir_fd=folder)
             fd = placing.create_file(folder, hidden)
             try:
-                if not placing.lock_now(fd):
+                if not (placing.lock_now(fd) and os.fstat(fd).st_nlink):
                     raise BlockingIOError(errno.EAGAIN, "somebody who tidies up was quicker")
                 write_all(fd, data)
                 # The dot kept it out of the sight of others until it was locked.
@@ -306,14 +313,21 @@ class SpoolWriter:
             self._owner.release()
 
 
-def append_placed(fd: int, digest: bytes, path: str, inode: int) -> None:
+def append_placed(fd: int, at: int, digest: bytes, placed: Placed) -> None:
     """Write at the end of a spool which file is about to be given which name.
+
+    Args:
+        fd: The newest file of the spool.
+        at: Where its last whole frame ends; what a killed process began there is cut off.
+        digest: The digest of its header.
+        placed: The file, and its name.
 
     Raises:
         OSError: It was not written.
     """
     head = Head(PLACED, 0, 0, 0, 0, 0.0, 0.0)
-    body = msgspec.json.encode(Placed(path, inode))
-    os.lseek(fd, 0, os.SEEK_END)
+    body = msgspec.json.encode(placed)
+    os.ftruncate(fd, at)
+    os.lseek(fd, at, os.SEEK_SET)
     write_all(fd, encode_frame(head, digest, body, lambda body, _: body))
     os.fsync(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +11,12 @@ import msgspec
 from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, print_json, print_table
 from steno.errors import IdentityError
+from steno.identity import safe_name
 from steno.retention.covering import collect_ids
+from steno.storage.compressed import PACKED, plain_name
 from steno.storage.holds import Hold, Holds
 from steno.storage.home import find_home
-from steno.transcripts.finding import resolve_session
+from steno.transcripts.finding import find_days, resolve_session
 from steno.transcripts.reader import read_header
 
 if TYPE_CHECKING:
@@ -58,6 +61,12 @@ def command(
         return
     wanted = _wanted(config, session, user, chat, message, reason)
     new = holds.place(wanted)
+    if session is not None and not _is_there(config, session, wanted):
+        holds.release([wanted] if new else [])
+        raise IdentityError(
+            f"the transcript of {wanted.session_id} went while it was being held",
+            hint="a round of retention was faster; nothing is held",
+        )
     if as_json:
         print_json([as_row(wanted)])
         return
@@ -65,6 +74,19 @@ def command(
     if wanted.session_id is not None:
         archives = ", ".join(clean(each) for each in wanted.chats) or "none, it names no chat"
         click.echo(f"with the archives of its chats: {archives}")
+
+
+def _is_there(config: Config, session: str, hold: Hold) -> bool:
+    """Tell whether what was just held had not gone before: from now on it stays."""
+    if session.endswith((".jsonl", PACKED)):
+        return any(os.path.lexists(f"{plain_name(session)}{form}") for form in ("", PACKED))
+    name = f"{safe_name(str(hold.session_id))}.jsonl"
+    sessions = config.jsonl.directory
+    return any(
+        os.path.lexists(sessions / day / f"{name}{form}")
+        for day in find_days(sessions)
+        for form in (PACKED, "")
+    )
 
 
 def _wanted(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from steno.cli.hold import as_row, check_ids
 from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, print_json
-from steno.errors import IdentityError
+from steno.errors import IdentityError, StenoError
 from steno.storage.holds import Hold, Holds
 from steno.storage.home import find_home
-from steno.transcripts.finding import resolve_session
+from steno.transcripts.finding import LATEST, resolve_session
 from steno.transcripts.reader import read_header
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("release")
@@ -43,18 +48,17 @@ def command(
     if session is None:
         check_ids(user, chat)
         assert chat is not None
+        if message == "":
+            raise click.UsageError("--message is empty, and would mean the whole chat")
         name = Hold(user_id=user, chats={chat: (message,) if message else ()}).name
         found = [hold for hold in placed if hold.session_id is None and hold.name == name]
         said = f"the archives of user {user}, chat {chat}"
     else:
         # Its transcript may be gone all the same, so the holds themselves are asked first.
-        ids = [hold for hold in placed if hold.session_id is not None]
-        found = [hold for hold in ids if hold.session_id == session]
-        found = found or [hold for hold in ids if str(hold.session_id).startswith(session)]
-        if not found:
-            header = read_header(resolve_session(config.jsonl.directory, session))
-            found = [hold for hold in ids if header and hold.session_id == header.session_id]
+        found = _find(placed, session, config.jsonl.directory)
         said = f"session {session}"
+    # Several may say the same, where one was written by hand: they go together.
+    found = list({hold.name: hold for hold in found}.values())
     if len(found) != 1:
         raise IdentityError(
             f"{len(found) or 'no'} hold(s) on {said}", hint="`steno hold --list` lists all holds"
@@ -64,3 +68,21 @@ def command(
         print_json([as_row(hold) for hold in found])
     else:
         click.echo(f"released: {clean(found[0].describe())}")
+
+
+def _find(placed: list[Hold], session: str, sessions: Path) -> list[Hold]:
+    """Find the holds on the session that is meant; one of another session is never taken for it."""
+    ids = {hold.name: hold for hold in placed if hold.session_id is not None}.values()
+    exact = [hold for hold in ids if hold.session_id == session]
+    if exact or not session:
+        return exact
+    try:
+        header = read_header(resolve_session(sessions, session))
+    except StenoError:
+        header = None
+    meant = None if header is None else header.session_id
+    if session not in {meant, LATEST}:
+        begun = [hold for hold in ids if str(hold.session_id).startswith(session)]
+        if begun:
+            return begun
+    return [hold for hold in ids if hold.session_id == meant]

@@ -8,10 +8,13 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING
 
+from steno.notices import say
+
 if TYPE_CHECKING:
     from steno.logs.lines import LogLine
 
 MAX_LINES = 20_000
+LINES_VARIABLE = "SESSION_LOG_MAX_LINES"
 MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -25,6 +28,20 @@ def measure(line: LogLine) -> int:
     if line.exception is None:
         return _ENVELOPE + line.message.__sizeof__()
     return _ENVELOPE + line.message.__sizeof__() + line.exception.__sizeof__()
+
+
+def default_lines() -> int:
+    """Return how many lines are kept where nobody says so: ``SESSION_LOG_MAX_LINES``, else 20,000.
+
+    A variable that says nothing sensible is said once at a rate, and not obeyed.
+    """
+    text = os.environ.get(LINES_VARIABLE, "").strip()
+    if not text:
+        return MAX_LINES
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    say("log-lines", f"WARN {LINES_VARIABLE} is {text!r}, which is no number: {MAX_LINES} it is")
+    return MAX_LINES
 
 
 class LineBuffer:

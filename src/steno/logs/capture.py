@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from steno.events.model import LogRecorded
 from steno.logs.levels import parse_level
-from steno.logs.lines import LogLine, make_line
+from steno.logs.lines import LogLine, make_line, tidy
 from steno.logs.scope import CURRENT, active_scope, count_late
 from steno.notices import say
 from steno.recording.context import SPEAKER, Scope
@@ -214,10 +214,18 @@ def _outer_mark(before: _Mark, logger: logging.Logger, level: int) -> _Mark | No
 
 def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
     """Hear a disabled logger out, too, where a scope listens."""
-    if not self.disabled or not _options.listening:
+    forced = self.disabled or (_thread.forced is not None and bool(self.filters))
+    if not forced or not _options.listening:
         _originals.handle(self, record)
         return
-    verdict = self.filter(record)
+    try:
+        verdict = self.filter(record)
+    except Exception as error:
+        if not self.disabled and self.getEffectiveLevel() <= record.levelno:
+            raise  # as it would without a scope
+        # A filter that never saw such a record before: the program must not feel it.
+        say("log-filter", f"a filter of the logger {self.name} failed: {error!r}")
+        return
     if verdict:
         _call_handlers(self, verdict if isinstance(verdict, logging.LogRecord) else record)
 
@@ -368,7 +376,7 @@ def _print(record: logging.LogRecord, stream: str | TextIO) -> None:
     file = getattr(sys, stream, None) if isinstance(stream, str) else stream
     try:
         if file is not None:
-            file.write(f"{_printed.format(record)}\n")
+            file.write(f"{tidy(_printed.format(record))}\n")
             file.flush()
     except Exception:  # noqa: BLE001 - as the standard library's handlers do
         logging.NullHandler().handleError(record)

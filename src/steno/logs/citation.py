@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from steno.logs.lines import tidy
 from steno.wire.secrets import hide_secrets
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def as_text(line: LogLine) -> str:
     seconds = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(line.created))
     millis = int(line.created * 1000) % 1000
     text = f"{seconds},{millis:03d} [{line.level_name}] {line.message}"
-    return f"{text}\n{line.exception}" if line.exception else text
+    return tidy(f"{text}\n{line.exception}" if line.exception else text)
 
 
 def logs_citation(

@@ -46,7 +46,7 @@ def parse_level(level: str | int, place: str = "the level") -> int:
         close = []
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise ConfigError(
-        f"{place} is {level!r}",
+        f"{place} is {level!r}, which is no level",
         hint=f"{meant}allowed: {', '.join(sorted(allowed, key=names.get))}",  # type: ignore[arg-type] # every name has a number
     )
 

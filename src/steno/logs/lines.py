@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Protocol
 
 from msgspec import Struct
@@ -109,3 +110,21 @@ def _explain(record: logging.LogRecord) -> str:
     except Exception as error:  # noqa: BLE001 - an exception's own text may fail
         parts.append(f"(the traceback can't be shown: {type(error).__name__})")
     return "\n".join(parts)
+
+
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def tidy(text: str) -> str:
+    """Make a text safe to show: nothing moves a cursor, and no line but the first begins a record.
+
+    What follows the first line is set in; characters that a terminal obeys are written as escapes.
+    """
+    if text.isprintable():
+        return text
+    shown = _HOSTILE.sub(
+        lambda found: found[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n")
+    )
+    return shown.replace("\n", "\n    ")

@@ -26,7 +26,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, Self, TextIO, TypeVar
 
 from steno.identity import new_request_id, new_session_id
-from steno.logs.buffer import MAX_BYTES, MAX_LINES, LineBuffer
+from steno.logs.buffer import MAX_BYTES, LineBuffer, default_lines
 from steno.logs.endings import error_line, judge, with_traceback
 from steno.logs.frames import find_generator, is_running, running_loop, whereabouts
 from steno.logs.levels import parse_level, resolve_level
@@ -103,7 +103,7 @@ class LogScope:
         callback: Callback | None = None,
         sinks: Sequence[Sink] = (),
         stream: str | TextIO | None = None,
-        max_lines: int = MAX_LINES,
+        max_lines: int | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         """Describe the run.
@@ -120,7 +120,8 @@ class LogScope:
             sinks: Get every line from DEBUG on as it comes, such as an archive's spool.
             stream: ``"stdout"``, ``"stderr"`` or an open file, where lines are printed that the
                 level shows but that no handler of the host's gets; without it, steno prints none.
-            max_lines: Lines that are kept for the callback; the oldest go first, and are counted.
+            max_lines: Lines that are kept for the callback, ``SESSION_LOG_MAX_LINES`` or 20,000
+                by default; the oldest go first, and are counted.
             max_bytes: Bytes of memory that they may take.
 
         Raises:
@@ -136,7 +137,7 @@ class LogScope:
         self.floor = min(self.level, DEBUG) if sinks else self.level
         self.sinks = tuple(sinks)
         self.stream = stream
-        self.buffer = LineBuffer(max_lines, max_bytes)
+        self.buffer = LineBuffer(default_lines() if max_lines is None else max_lines, max_bytes)
         self.plain = False
         self.late = 0
         self.speaker: Scope | None = None

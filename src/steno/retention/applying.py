@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from steno.errors import RetentionError, StenoError, TranscriptError
 from steno.retention.covering import Cover
-from steno.retention.listing import why_in_use
+from steno.retention.listing import session_of, why_in_use
 from steno.retention.plan import ARCHIVE, COMPRESS, DELETE, Step
 from steno.storage.below import lock_folder, open_folder, split_below
 from steno.storage.compressed import (
@@ -32,6 +32,7 @@ from steno.storage.compressed import (
     digest_text,
     pack,
     plain_name,
+    take_after,
 )
 from steno.storage.files import FILE_MODE
 from steno.storage.lease import find_touched
@@ -132,17 +133,24 @@ class Hands:
         with open_folder(self._sessions, day) as folder, _open_file(folder, name) as fd:
             with self._certain(step.file, folder, name, fd):
                 # The copy first: should this process die now, the whole transcript is left.
-                if step.file.copy is not None:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(name + PACKED, dir_fd=folder)
+                freed = step.file.size + self._delete_copy(step.file, folder, name)
                 os.unlink(name, dir_fd=folder)
-            freed, trouble = step.file.bytes, ""
+            trouble = ""
             try:
                 # Under the lock still: a recorder that goes on with the session waits.
                 freed += self._removed.settle(plain_name(step.file.path))
             except (OSError, StenoError) as error:
                 trouble = _tell(error)
         return Done(step, "done", freed=freed, trouble=trouble)
+
+    @staticmethod
+    def _delete_copy(file: Found, folder: int, name: str) -> int:
+        """Remove the compressed copy beside a transcript; what is another's stays."""
+        if file.copy is None or session_of(folder, name + PACKED) != file.session_id:
+            return 0
+        size = os.stat(name + PACKED, dir_fd=folder, follow_symlinks=False).st_size
+        os.unlink(name + PACKED, dir_fd=folder)
+        return size
 
     def _delete_archive(self, step: Step) -> Done:
         # As in `list_archives`.
@@ -213,8 +221,7 @@ class Hands:
             try:
                 try:
                     self._pack(fd, target, folder, temporary)
-                    os.fchmod(target, before.st_mode & 0o777)
-                    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+                    take_after(target, before)
                     os.fsync(target)
                     size = os.fstat(target).st_size
                 finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from steno.errors import TranscriptError
 from steno.events.header import Header
 from steno.events.model import Started
-from steno.retention.plan import TRANSCRIPT
+from steno.retention.plan import DAY_S, TRANSCRIPT
 from steno.storage.below import split_below
 from steno.transcripts.reader import read_transcript
 
@@ -92,7 +92,10 @@ class Cover:
             hold = self._sessions.get(file.session_id or "")
             if hold is None or not file.ours:
                 continue
-            if file.modified_ns / 1e9 < hold.held_at.timestamp():
+            # Held by hand, it may name nothing yet. The day is for clocks that were set back, and
+            # for what was written while the hold was made.
+            known = bool(hold.chats)
+            if known and file.modified_ns / 1e9 < hold.held_at.timestamp() - DAY_S:
                 continue
             try:
                 user, chats = collect_ids(_path(file))

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 _SUFFIX = ".jsonl"
 _HEADER_LIMIT = 1024 * 1024
 _FIRST = 4096
-_UNFINISHED = re.compile(rf"\..+{re.escape(TEMPORARY)}\Z")
+_UNFINISHED = re.compile(
+    rf"\.[A-Za-z0-9_-]+\.jsonl(?:{re.escape(PACKED)})?\.[0-9]+-[0-9a-f]+{re.escape(TEMPORARY)}\Z"
+)
+"""What compressing and putting back call their files; other people's ``.part`` files are theirs."""
 
 
 def list_transcripts(
@@ -81,12 +84,13 @@ def _list_day(
         if not stat.S_ISREG(status.st_mode):
             continue
         relative = f"{path.name}/{plain}"
-        session_id = _session_of(folder, name)
+        session_id = session_of(folder, name)
         # A copy is looked at when it is removed; if it is another's, it stays then.
         copy = None
         with contextlib.suppress(OSError):
             if not packed and plain + PACKED in names:
-                copy = os.stat(plain + PACKED, dir_fd=folder, follow_symlinks=False).st_size
+                beside = os.stat(plain + PACKED, dir_fd=folder, follow_symlinks=False)
+                copy = beside.st_size if stat.S_ISREG(beside.st_mode) else None
         yield Found(
             kind=TRANSCRIPT,
             path=os.fspath(path / name),
@@ -109,10 +113,13 @@ def why_in_use(status: os.stat_result, now: float, *, leased: bool) -> str:
     # The time of the inode's change can't be set by anybody.
     if leased and now - max(status.st_mtime, status.st_ctime) < DAY_S:
         return "a recorder that is alive writes to it"
+    # It may be open there, and with another link nobody could tell by the open file that it went.
+    if leased and status.st_nlink > 1:
+        return "a recorder that is alive knows it, and it has another link"
     return ""
 
 
-def _session_of(folder: int, name: str) -> str | None:
+def session_of(folder: int, name: str) -> str | None:
     """Read whose transcript a file is; None when it is none of steno's."""
     line = _first_line(folder, name)
     try:

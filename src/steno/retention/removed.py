@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,8 +20,8 @@ from msgspec import Struct
 
 from steno.errors import StenoError
 from steno.identity import safe_name
-from steno.retention.plan import DAY_S
-from steno.storage.below import open_folder, remove_tree
+from steno.retention.plan import DAY_S, TOUCHED_S
+from steno.storage.below import newest_below, open_folder, remove_tree
 from steno.storage.compressed import PACKED
 from steno.storage.files import replace_file
 from steno.transcripts.finding import find_days
@@ -29,6 +30,8 @@ from steno.writers.sqlite import SqliteWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from steno.storage.holds import Holds
 
 
 class Entry(Struct, frozen=True):
@@ -54,15 +57,27 @@ class Entry(Struct, frozen=True):
 class Removed:
     """The list of what was removed from a home."""
 
-    def __init__(self, path: Path, *, sessions: Path, index: Path, artefacts: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sessions: Path,
+        index: Path,
+        artefacts: Path,
+        holds: Holds | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """Name the places; used by whoever holds the lock."""
         self._path = path
+        self._holds = holds
+        self._now = now
         self._sessions = sessions
         self._index = index
         self._artefacts = artefacts
         self._entries: dict[str, Entry] = {}
         self._writer: SqliteWriter | None = None
         self._refused: str | None = None
+        self._otherwise: dict[tuple[str, ...], list[str]] | None = None
 
     def read(self) -> None:
         """Read what earlier rounds have left; lines that can't be read are passed over."""
@@ -104,11 +119,26 @@ class Removed:
             return 0
         freed = 0
         if not self._has_transcript(path):
-            with contextlib.suppress(FileNotFoundError), open_folder(self._artefacts) as folder:
-                freed = remove_tree(folder, safe_name(entry.session_id))
+            freed = self._remove_artefacts(entry.session_id)
         self._forget(entry, begun_anew=again is not None)
         self._entries[path] = msgspec.structs.replace(entry, settled=True)
         return freed
+
+    def _remove_artefacts(self, session_id: str) -> int:
+        with contextlib.ExitStack() as stack:
+            if self._holds is not None:
+                stack.enter_context(self._holds.steady())
+                if any(hold.session_id == session_id for hold in self._holds.read()):
+                    raise StenoError("the session is held, so its artefacts stay")
+            try:
+                folder = stack.enter_context(open_folder(self._artefacts))
+            except FileNotFoundError:
+                return 0
+            name = safe_name(session_id)
+            # A recorder writes an artefact first, and then the line that names it.
+            if abs(self._now() - newest_below(folder, name)) < TOUCHED_S:
+                raise StenoError("an artefact was written within the hour; the next round looks")
+            return remove_tree(folder, name)
 
     def _has_transcript(self, path: str) -> bool:
         """Tell whether a session has a transcript in the folder of any day."""
@@ -127,6 +157,8 @@ class Removed:
         try:
             if self._writer is None:
                 self._writer = SqliteWriter(self._index)
+            for other in self._find_otherwise(entry.path):
+                self._writer.forget_transcript(other)
             self._writer.forget_transcript(entry.path, entry.session_id)
             if begun_anew:
                 # A session went on at this very moment: what it wrote since is read anew.
@@ -137,6 +169,19 @@ class Removed:
             # Once is enough: a database that is locked is not waited for with each transcript.
             self._refused = error.message
             raise
+
+    def _find_otherwise(self, path: str) -> list[str]:
+        """Find what the index calls a transcript where the home was reached by another name."""
+        assert self._writer is not None
+        if self._otherwise is None:
+            root = os.path.join(os.fspath(self._sessions), "")
+            self._otherwise = {}
+            for known in self._writer.list_transcripts():
+                if not known.startswith(root):
+                    place = tuple(known.split(os.sep)[-2:])
+                    self._otherwise.setdefault(place, []).append(known)
+        found = self._otherwise.get(tuple(path.split(os.sep)[-2:]), [])
+        return [known for known in found if _look_at(known) is None]
 
     def settle_rest(self, now: float, *, stopped: Callable[[], bool]) -> tuple[int, list[str]]:
         """Do what earlier rounds have left undone, and look for rows that came back.
@@ -190,6 +235,10 @@ class Removed:
         """
         if self._writer is not None:
             self._writer.close()
+        for path, entry in list(self._entries.items()):
+            # It was kept, or not looked at any more: nothing of it is left to do.
+            if not entry.settled and _look_at(path) == (entry.inode, entry.modified_ns):
+                del self._entries[path]
         if self._entries or self._path.exists():
             self._write()
 

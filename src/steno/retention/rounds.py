@@ -192,6 +192,8 @@ class _Round:
             sessions=places.sessions,
             index=places.index,
             artefacts=places.home.artefacts,
+            holds=self._holds,
+            now=now,
         )
         self._hands = Hands(
             sessions=places.sessions,

@@ -75,6 +75,34 @@ def split_below(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> t
     return names
 
 
+def newest_below(folder: int, name: str) -> float:
+    """Tell when something in a folder last changed, in seconds since the epoch; 0 without files.
+
+    Args:
+        folder: Descriptor of the folder above.
+        name: Its name there; links are not followed.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    newest = 0.0
+    try:
+        fd = os.open(name, _FLAGS, dir_fd=folder)
+    except FileNotFoundError:
+        return newest
+    try:
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    newest = max(newest, newest_below(fd, entry.name))
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
+    finally:
+        os.close(fd)
+    return newest
+
+
 def remove_tree(folder: int, name: str) -> int:
     """Remove a folder and what is in it; links are removed and not followed.
 

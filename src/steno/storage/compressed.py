@@ -294,7 +294,7 @@ def digest_text(
 def unpack(path: str) -> bool:
     """Put a compressed transcript back where it is to be written to again.
 
-    Its mode and time are kept. Of one that is damaged, what can be read is put back, and the
+    Its owner, mode and time are kept. Of one that is damaged, what can be read is put back, and the
     damaged file stays beside it under another name.
 
     Args:
@@ -320,9 +320,33 @@ def unpack(path: str) -> bool:
         # Of several recorders, one puts it back; the others find it there.
         fcntl.flock(reader.fileno(), fcntl.LOCK_EX)
         status = os.fstat(reader.fileno())
-        if status.st_nlink and not os.path.lexists(path):
+        # Its links are not counted: a backup may have made more of them.
+        if _is_at(packed, status) and not os.path.lexists(path):
             _put_back(reader, status, path)
     return True
+
+
+def _is_at(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), status)
+    except FileNotFoundError:
+        return False
+
+
+def take_after(fd: int, status: os.stat_result) -> None:
+    """Give a new file the owner, mode and times of the one that it takes the place of.
+
+    Only root, who prunes other people's homes too, can give it away; others leave it as it is.
+
+    Raises:
+        OSError: It can't be changed.
+    """
+    new = os.fstat(fd)
+    if (new.st_uid, new.st_gid) != (status.st_uid, status.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, status.st_uid, status.st_gid)
+    os.fchmod(fd, status.st_mode & 0o777)
+    os.utime(fd, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _open_own(path: str, flags: int) -> int:
@@ -337,8 +361,7 @@ def _put_back(reader: PackedText, status: os.stat_result, path: str) -> None:
         try:
             while piece := reader.read(_BUFFER):
                 write_all(fd, piece)
-            os.fchmod(fd, status.st_mode & 0o777)
-            os.utime(fd, ns=(status.st_atime_ns, status.st_mtime_ns))
+            take_after(fd, status)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -351,7 +374,11 @@ def _put_back(reader: PackedText, status: os.stat_result, path: str) -> None:
     if reader.damage is None:
         os.unlink(path + PACKED)
     else:
-        os.rename(path + PACKED, f"{path}{PACKED}.damaged")
+        aside, number = f"{name}{PACKED}.damaged", 1
+        while os.path.lexists(os.path.join(folder, aside)):
+            number += 1  # one that was damaged before stays too
+            aside = f"{name}{PACKED}.damaged.{number}"
+        os.rename(path + PACKED, os.path.join(folder, aside))
         notices.say("damaged-transcript", f"ERROR {path}{PACKED}: {reader.damage}; what could be "
-                    f"read was put back, the file is kept as {name}{PACKED}.damaged")  # fmt: skip
+                    f"read was put back, the file is kept as {aside}")  # fmt: skip
     sync_folder(folder)

@@ -89,25 +89,34 @@ class Holds:
         Raises:
             RetentionError: One can't be read.
         """
+        return sorted((hold for _, hold in self._files()), key=lambda hold: hold.held_at)
+
+    def _files(self) -> list[tuple[str, Hold]]:
         try:
             names = sorted(os.listdir(self.folder))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise _unreadable(self.folder, str(error.strerror)) from error
-        holds = [
-            self._read_one(name)
+        return [
+            (name, hold)
             for name in names
-            if name.endswith(_SUFFIX) and not name.startswith(".")
+            if name.endswith(_SUFFIX)
+            and not name.startswith(".")
+            and (hold := self._read_one(name)) is not None
         ]
-        return sorted((hold for hold in holds if hold is not None), key=lambda hold: hold.held_at)
 
     def _read_one(self, name: str) -> Hold | None:
         path = self.folder / name
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             with open(os.open(path, flags), "rb") as file:
-                hold = msgspec.json.decode(file.read(_MAX_BYTES), type=Hold)
+                data = file.read(_MAX_BYTES)
+                hold = msgspec.json.decode(data, type=Hold)
+                if "held_at" not in msgspec.json.decode(data):
+                    # Written by hand: held since then, and not since it was read.
+                    since = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+                    hold = msgspec.structs.replace(hold, held_at=since)
         except FileNotFoundError:
             return None  # released at this moment
         except OSError as error:
@@ -174,14 +183,18 @@ class Holds:
         Raises:
             RetentionError: One can't be released.
         """
-        for hold in holds:
+        # By what stands in them: one that was written by hand may be called anything.
+        names = {hold.name for hold in holds}
+        for file, hold in self._files():
+            if hold.name not in names:
+                continue
             try:
-                os.unlink(self.folder / hold.name)
+                os.unlink(self.folder / file)
                 sync_folder(self.folder)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                message = f"cannot release {self.folder / hold.name}: {error.strerror}"
+                message = f"cannot release {self.folder / file}: {error.strerror}"
                 raise RetentionError(
                     message, hint="check the permissions; it still holds"
                 ) from error

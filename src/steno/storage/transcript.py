@@ -93,7 +93,8 @@ class TranscriptFolder:
         relative = f"{day}/{name}"
         for folder in self._list_days():
             place = f"{self._root}{folder}/{name}"
-            if os.path.exists(place) or os.path.exists(place + PACKED):
+            # In this order: one that is put back at this moment is met in one form or the other.
+            if os.path.exists(place + PACKED) or os.path.exists(place):
                 relative = f"{folder}/{name}"
                 break
         return relative
@@ -161,7 +162,10 @@ class TranscriptFolder:
         self, fd: int, relative: str, lines: bytes, header: Callable[[], bytes]
     ) -> Appended | None:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink == 0 and not self._is_there(fd, relative):
+        # Links that are counted tell nothing where a file had more than one, as backups make them.
+        # So the name is asked while a file is new to us; later our lease keeps such a file there.
+        known = relative in self._ends
+        if not (known and os.fstat(fd).st_nlink == 1) and not self._is_there(fd, relative):
             self._ends.pop(relative, None)
             return None
         size = os.lseek(fd, 0, os.SEEK_END)
@@ -181,7 +185,7 @@ class TranscriptFolder:
         return appended
 
     def _is_there(self, fd: int, relative: str) -> bool:
-        """Tell whether a file is there although no link is counted, as some file systems do."""
+        """Tell whether an open file is the one that stands at a transcript's place."""
         try:
             return os.path.samestat(os.fstat(fd), os.lstat(self._root + relative))
         except OSError:
@@ -189,10 +193,19 @@ class TranscriptFolder:
 
     def _open_file(self, relative: str) -> int:
         path = self._root + relative
-        with contextlib.suppress(FileNotFoundError):
+        try:
             return os.open(path, _FLAGS)
-        if not unpack(path):
-            make_folder(os.path.dirname(path))
+        except FileNotFoundError:
+            pass
+        with contextlib.suppress(FileNotFoundError):
+            return self._begin_file(path)
+        # The folder of the day went at this very moment, because nothing was left in it.
+        return self._begin_file(path)
+
+    @staticmethod
+    def _begin_file(path: str) -> int:
+        unpack(path)
+        make_folder(os.path.dirname(path))
         return os.open(path, _FLAGS | os.O_CREAT, FILE_MODE)
 
     def _drop(self, relative: str) -> None:

@@ -138,7 +138,7 @@ def test_a_line_that_is_none(desk, ids, make_line, capsys):
     one = desk()
     waiting = Waiting(ids, None, 1.0)
     one.intake.put(waiting, make_line("a"))
-    one.intake.put(waiting, make_line("b", request_id=object()))
+    one.intake.put(waiting, make_line(b"b"))
     one.intake.put(waiting, make_line("c"))
     one.spooler.work()
     one.intake.end(waiting, Ended("ok", "", 2.0))

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 import steno
+from steno.storage.holds import Holds
 
 
 def test_session(recorded, run):
@@ -66,3 +69,21 @@ def test_headless(recorded, run):
     code, _, err = run("hold", "well", "--home", recorded)
 
     assert (code, "no header" in err) == (1, True)
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_went_meanwhile(recorded, run, monkeypatch, by_path):
+    """A transcript that goes while it is being held is not said to be held."""
+    (path,) = recorded.glob("sessions/*/well.jsonl")
+    real = Holds.place
+
+    def place(holds, hold):
+        path.unlink()
+        return real(holds, hold)
+
+    monkeypatch.setattr(Holds, "place", place)
+
+    code, out, err = run("hold", path if by_path else "well", "--home", recorded)
+
+    assert (code, out, "went while" in err) == (1, "", True)
+    assert Holds(recorded / "holds").read() == []

@@ -1,8 +1,11 @@
 """``steno release``."""
 
 import json
+import os
 
 import pytest
+
+import steno
 
 
 @pytest.mark.parametrize("wanted", ["well", "we"])
@@ -45,7 +48,51 @@ def test_wrong_use(recorded, run):
     assert run("release", "well", "--home", recorded)[0] == 1
     assert run("release", "nobody", "--home", recorded)[0] == 1
     assert "0" not in run("release", "--user", "u", "--chat", "c", "--home", recorded)[1]
-    for name in ("well", "failed"):
-        run("hold", name, "--home", recorded)
-    code, _, err = run("release", "", "--home", recorded)
+    run("hold", "well", "--home", recorded)
+    # A variable that is not set names nothing.
+    assert run("release", "", "--home", recorded)[0] == 1
+    empty = ("release", "--user", "u", "--chat", "c", "--message", "")
+    assert run(*empty, "--home", recorded)[0] == 2
+    assert "well" in run("hold", "--list", "--home", recorded)[1]
+
+
+def test_several(home, run):
+    """A beginning that several holds have is refused, and none goes."""
+    with steno.open(home) as recorder:
+        for name in ("s1", "s2"):
+            with recorder.session(name):
+                pass
+    for name in ("s1", "s2"):
+        run("hold", name, "--home", home)
+
+    code, _, err = run("release", "s", "--home", home)
+
     assert (code, "2 hold(s)" in err) == (1, True)
+
+
+def test_never_another_session(home, run):
+    """A session that is not held is never taken for the beginning of one that is."""
+    with steno.open(home) as recorder:
+        for name in ("chat-10", "chat-1", "latest-news", "other"):
+            with recorder.session(name):
+                pass
+    for name in ("chat-10", "latest-news"):
+        run("hold", name, "--home", home)
+    (path,) = home.glob("sessions/*/other.jsonl")
+    os.utime(path, (4e9, 4e9))  # the latest
+
+    assert run("release", "chat-1", "--home", home)[0] == 1
+    assert run("release", "latest", "--home", home)[0] == 1
+
+    said = run("hold", "--list", "--home", home)[1]
+    assert "chat-10" in said
+    assert "latest-news" in said
+
+
+def test_written_by_hand(recorded, run):
+    """A hold that somebody wrote by hand is released under whatever name its file has."""
+    run("hold", "well", "--home", recorded)
+    (recorded / "holds" / "case.json").write_text('{"type":"hold","session_id":"well"}')
+
+    assert run("release", "well", "--home", recorded)[0] == 0
+    assert run("hold", "--list", "--home", recorded)[2] == "nothing is held\n"

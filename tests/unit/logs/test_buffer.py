@@ -7,7 +7,9 @@ import sys
 import threading
 import tracemalloc
 
-from steno.logs.buffer import LineBuffer, measure
+import pytest
+
+from steno.logs.buffer import LineBuffer, default_lines, measure
 from steno.logs.lines import LogLine
 
 
@@ -190,3 +192,13 @@ def test_forked_while_held():
     thread.join()
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"), [("100", 100), ("", 20_000), (" 7 ", 7), ("many", 20_000), ("0", 20_000)]
+)
+def test_default_lines(monkeypatch, text, lines):
+    """How many lines are kept is said by the variable that is named as the valve, if it is sane."""
+    monkeypatch.setenv("SESSION_LOG_MAX_LINES", text)
+
+    assert default_lines() == lines

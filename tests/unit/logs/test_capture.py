@@ -769,3 +769,34 @@ def test_configured_while_others_log(host):
 
     assert not errors
     assert set(stream.getvalue().splitlines()) == {"ERROR y"}
+
+
+def test_printed_lines_can_not_be_forged():
+    """What a message holds begins no line on the stream, and reaches no terminal."""
+    stream = io.StringIO()
+    with log_scope(session_id="s\ud800", level="DEBUG", stream=stream):
+        logging.getLogger("forger").debug("x\n2026 [CRITICAL] owned \x1b[2J")
+
+    assert stream.getvalue().count("\n2026") == 0
+    assert "\x1b" not in stream.getvalue()
+    assert "s\\ud800" in stream.getvalue()
+
+
+def test_a_filter_that_fails(capsys):
+    """A host's filter that fails on records that only a scope wants is not felt by the program."""
+
+    def fail(record):
+        raise RuntimeError("never saw DEBUG before")
+
+    logger = logging.getLogger("failing.filter")
+    logger.addFilter(fail)
+    logger.setLevel(logging.INFO)
+    try:
+        with log_scope(level="DEBUG"):
+            logger.debug("only the scope wants it")
+            with pytest.raises(RuntimeError):
+                logger.info("as it would without a scope")
+    finally:
+        logger.removeFilter(fail)
+
+    assert "a filter of the logger failing.filter failed" in capsys.readouterr().err

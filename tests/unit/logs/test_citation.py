@@ -39,7 +39,9 @@ def test_form():
 
 def test_traceback():
     """A traceback follows its line."""
-    assert as_text(line("failed", exception="Traceback\nE")).endswith("] failed\nTraceback\nE")
+    assert as_text(line("failed", exception="Traceback\nE")).endswith(
+        "] failed\n    Traceback\n    E"
+    )
 
 
 def test_cap():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from steno.logs.lines import make_line
+from steno.logs.lines import make_line, tidy
 from steno.recording.context import Scope
 
 WHO = Scope("s", "r", "u")
@@ -144,3 +144,21 @@ def test_bare_record():
     line = make_line(logging.makeLogRecord({"msg": "x", "funcName": None}), WHO)
 
     assert (line.message, line.function) == ("x", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain \u00e9", "plain \u00e9"),
+        ("a\n2026-01-01 [CRITICAL] b", "a\n    2026-01-01 [CRITICAL] b"),
+        ("a\r\nb\rc", "a\n    b\\rc"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\u2028b\x85c", "a\\u2028b\\x85c"),
+        ("half \ud800", "half \\ud800"),
+        ("tab\tstays", "tab\tstays"),
+    ],
+)
+def test_tidy(text, shown):
+    """What is shown moves no cursor, and no line but the first begins a record."""
+    assert tidy(text) == shown
+    assert tidy(text).encode()

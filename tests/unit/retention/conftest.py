@@ -65,6 +65,7 @@ class OldHome:
         folder = self.home.artefacts / safe_name(session_id) / "logs"
         folder.mkdir(parents=True)
         (folder / "pod.txt").write_text("12345")
+        self.age(folder / "pod.txt", 1)
         return folder.parent
 
     def archive(self, user="u", chat="c", name="m.zip", days=0.0, comment=b"steno archive 1"):

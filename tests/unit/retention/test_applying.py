@@ -12,9 +12,11 @@ from steno.retention.applying import Hands
 from steno.retention.listing import list_archives, list_transcripts
 from steno.retention.plan import COMPRESS, DELETE, TIDY, Step
 from steno.retention.removed import Entry, Removed
-from steno.storage.compressed import open_text, pack, plain_name
+from steno.storage.compressed import open_text, pack, plain_name, unpack
 from steno.storage.holds import Hold, Holds
 from steno.storage.lease import Lease
+
+DAY = 86_400
 
 
 @pytest.fixture
@@ -261,6 +263,58 @@ def test_delete_both_forms(old, hands):
     take(hands, old, step(old, DELETE))
 
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["foreign", "folder", "link"])
+def test_delete_beside_something_else(old, hands, how):
+    """A transcript goes; what only has the name of its compressed form is not ours and stays."""
+    path = old.transcript(days=9)
+    other = path.with_name("s.jsonl.zst")
+    if how == "foreign":
+        leave_copy(path, b"something else\n")
+    elif how == "folder":
+        other.mkdir()
+    else:
+        other.symlink_to(old.path)
+
+    done = take(hands, old, step(old, DELETE))
+
+    assert done.outcome == "done"
+    assert list(path.parent.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("action", [DELETE, COMPRESS])
+def test_another_link(old, hands, action):
+    """What a living recorder knows stays while it has another link: it could not tell it went."""
+    path = old.transcript(days=9)
+    os.link(path, old.path / "backup.jsonl")
+    planned = step(old, action)
+    lease = Lease(old.home.sessions, "r")
+    lease.add(["2026-11-20/s.jsonl"])
+    hands._now = lambda: old.now + 3 * DAY
+
+    done = take(hands, old, planned)
+    assert (done.outcome, "another link" in done.detail) == ("kept", True)
+    lease.release(settled=True)
+    done = take(hands, old, planned)
+    assert done.outcome == "done"
+    assert (old.path / "backup.jsonl").exists()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_owner(old, hands):
+    """What root compresses stays the user's, who could not put it back otherwise."""
+    path = old.transcript(days=9)
+    os.chown(path, 65534, 65534)
+    old.age(path, 9)
+
+    take(hands, old, step(old, COMPRESS))
+
+    packed = path.with_name("s.jsonl.zst")
+    assert (packed.stat().st_uid, packed.stat().st_gid) == (65534, 65534)
+    unpack(str(path))
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
 
 
 def test_link_on_the_way(old, hands):

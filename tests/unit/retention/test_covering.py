@@ -6,7 +6,7 @@ import steno
 from steno.errors import TranscriptError
 from steno.retention.covering import Cover, collect_ids
 from steno.retention.listing import list_archives, list_transcripts
-from steno.storage.holds import Hold
+from steno.storage.holds import Hold, Holds
 
 
 def covered(old, *holds, learn=False):
@@ -87,6 +87,29 @@ def test_learn(old):
     assert covered(old, hold, learn=True) == {"s.jsonl", "new.zip"}
     old.age(path, 5)
     assert covered(old, hold, learn=True) == {"s.jsonl"}
+
+
+def test_learn_by_hand(old):
+    """A hold by hand that names a session alone covers the archives of its chats too."""
+    old.transcript("s", days=50, user_id="u", chat_id="c", message_id="m")
+    old.archive(name="m.zip")
+    old.home.holds.mkdir()
+    (old.home.holds / "case.json").write_text('{"type":"hold","session_id":"s"}')
+    (hold,) = Holds(old.home.holds).read()
+
+    assert covered(old, hold, learn=True) == {"s.jsonl", "m.zip"}
+
+
+def test_learn_after_a_clock_was_set_back(old):
+    """What was written while the hold was made, or after the clock was set back, is covered."""
+    from datetime import UTC, datetime, timedelta
+
+    old.transcript("s", days=0.04, user_id="u", chat_id="c", message_id="new")
+    old.archive(name="new.zip")
+    held_at = datetime.fromtimestamp(old.now, UTC) + timedelta(minutes=5)
+    hold = Hold(session_id="s", user_id="u", chats={"c": ("old",)}, held_at=held_at)
+
+    assert covered(old, hold, learn=True) == {"s.jsonl", "new.zip"}
 
 
 def test_learn_fails(old, monkeypatch):

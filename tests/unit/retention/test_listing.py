@@ -167,6 +167,8 @@ def test_unfinished(old, monkeypatch):
     day = old.transcript("s").parent
     (day / ".s.jsonl.zst.12-ab.part").touch()
     (day / ".other").touch()
+    (day / ".download.part").touch()  # another program's
+    (day / ".s.jsonl.part").touch()
     (day / ".link.part").symlink_to("s.jsonl")
 
     assert list(find_unfinished(old.home.sessions, old.now)) == []

@@ -1,19 +1,22 @@
 """What was removed, and what follows it."""
 
+import json
 import sqlite3
 
 import pytest
 
 import steno
+from steno.errors import StenoError
 from steno.query.reindex import reindex
 from steno.retention.removed import Entry, Removed
+from steno.storage.holds import Hold, Holds
 
 
-def removed(old):
+def removed(old, **more):
     """Open the list of a home."""
     return Removed(
         old.home.retention / "removed.jsonl",
-        sessions=old.home.sessions, index=old.home.index, artefacts=old.home.artefacts,
+        sessions=old.home.sessions, index=old.home.index, artefacts=old.home.artefacts, **more,
     )  # fmt: skip
 
 
@@ -218,3 +221,78 @@ def test_hostile_link(old):
     with pytest.raises(OSError, match=r"Not a directory|symbolic"):
         todo.settle(str(path))
     assert (outside / "precious").exists()
+
+
+def test_artefact_of_a_line_to_come(old):
+    """An artefact that was just written belongs to a line that is yet to come; it stays for now."""
+    path = old.transcript("s", days=9)
+    folder = old.artefact("s")
+    (folder / "logs" / "new").write_text("of a request that goes on with the session")
+    todo = removed(old)
+    todo.note([entry(path)])
+    path.unlink()
+
+    with pytest.raises(StenoError, match="within the hour"):
+        todo.settle(str(path))
+    todo.close()
+
+    assert (folder / "logs" / "pod.txt").exists()
+    later = removed(old, now=lambda: old.now + 7200)
+    later.read()
+    later.settle_rest(old.now + 7200, stopped=lambda: False)
+    assert not folder.exists()
+
+
+def test_held_meanwhile(old):
+    """Artefacts of a held session stay, also where its transcript can't be seen at the moment."""
+    path = old.transcript("s", days=9)
+    folder = old.artefact("s")
+    holds = Holds(old.home.holds)
+    removed(old).note([entry(path, at=old.now)])  # killed before the file went
+    holds.place(Hold(session_id="s"))
+    old.home.sessions.rename(old.path / "unmounted")
+    old.home.sessions.mkdir()
+
+    later = removed(old, holds=holds)
+    later.read()
+    freed, errors = later.settle_rest(old.now, stopped=lambda: False)
+    later.close()
+
+    assert (freed, len(errors)) == (0, 1)
+    assert "held" in errors[0]
+    assert folder.exists()
+
+
+def test_what_was_not_reached(old):
+    """What a round that was ended early has not reached is no longer on the list."""
+    paths = [old.transcript(name, days=9) for name in ("s", "t")]
+    todo = removed(old)
+    todo.note([entry(paths[0], "s", old.now), entry(paths[1], "t", old.now)])
+    paths[0].unlink()
+    todo.settle(str(paths[0]))
+
+    todo.close()
+
+    assert [line["path"] for line in map(json.loads, read_lines(old))] == [str(paths[0])]
+
+
+def test_home_by_another_name(old):
+    """Rows go also where the index was written when the home was reached by a link."""
+    path = old.transcript("s", days=9)
+    old.transcript("t", days=9)
+    link = old.path.with_name("link")
+    link.symlink_to(old.path)
+    reindex(link / "sessions", old.home.index)
+    todo = removed(old)
+    todo.note([entry(path)])
+    path.unlink()
+
+    todo.settle(str(path))
+    todo.close()
+
+    assert rows(old) == [1, 1, 1]
+
+
+def read_lines(old):
+    """Read the list."""
+    return (old.home.retention / "removed.jsonl").read_text().splitlines()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from steno.storage.below import lock_folder, open_folder, remove_tree, split_below
+from steno.storage.below import lock_folder, newest_below, open_folder, remove_tree, split_below
 
 
 def test_open(tmp_path):
@@ -79,3 +79,17 @@ def test_lock(tmp_path):
             assert (first, second) == (True, False)
         with lock_folder(other) as second:
             assert second
+
+
+def test_newest(tmp_path):
+    """The newest file below a folder says when it last changed; links are not followed."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name, stamp in (("a/one", 10), ("a/b/two", 20), ("outside", 30)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (stamp, stamp))
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "outside")
+    os.utime(tmp_path / "a" / "link", (15, 15), follow_symlinks=False)
+
+    with open_folder(tmp_path) as folder:
+        assert newest_below(folder, "a") == 20
+        assert newest_below(folder, "none") == 0

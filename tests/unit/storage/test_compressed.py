@@ -1,11 +1,14 @@
 """Compressed transcripts: reading, making, putting back."""
 
 import builtins
+import fcntl
 import io
 import os
 import random
 import sys
+import threading
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -23,6 +26,7 @@ from steno.storage.compressed import (
     open_text,
     pack,
     plain_name,
+    take_after,
     unpack,
 )
 
@@ -266,6 +270,19 @@ def test_unpack_damaged(tmp_path, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
+def test_unpack_damaged_twice(tmp_path):
+    """What was kept of an earlier damage is not written over."""
+    for text in (b"one\n", b"two\n"):
+        packed = write_packed(tmp_path / "x.jsonl.zst", text)
+        packed.write_bytes(packed.read_bytes()[:-1])
+        unpack(str(tmp_path / "x.jsonl"))
+        (tmp_path / "x.jsonl").unlink()
+
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("*.damaged*")}
+    assert kept.keys() == {"x.jsonl.zst.damaged", "x.jsonl.zst.damaged.2"}
+    assert len(set(kept.values())) == 2
+
+
 def test_unpack_fails(tmp_path, monkeypatch):
     """When the disk is full, the compressed one is as it was and nothing is left beside it."""
     packed = write_packed(tmp_path / "x.jsonl.zst", b"text\n")
@@ -289,6 +306,41 @@ def test_unpack_follows_no_link(tmp_path):
 
     with pytest.raises(OSError, match="symbolic"):
         unpack(str(tmp_path / "x.jsonl"))
+
+
+def test_unpack_another_link(tmp_path):
+    """One that went while a recorder waited is not put back, whatever other links it has."""
+    packed = tmp_path / "x.jsonl.zst"
+    write_packed(packed, b"text\n")
+    os.link(packed, tmp_path / "backup")
+    with packed.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=unpack, args=(str(tmp_path / "x.jsonl"),))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        packed.unlink()
+    waiting.join(10)
+
+    assert not (tmp_path / "x.jsonl").exists()
+    assert (tmp_path / "backup").exists()
+
+
+def test_of_another_user(tmp_path, monkeypatch):
+    """Who may not give files away compresses and puts back all the same."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    before = SimpleNamespace(
+        st_uid=4711, st_gid=4711, st_mode=0o100660, st_atime_ns=10**9, st_mtime_ns=2 * 10**9
+    )
+    with (tmp_path / "x").open("wb") as file:
+        take_after(file.fileno(), before)
+
+    status = (tmp_path / "x").stat()
+    assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o660, 2 * 10**9)
 
 
 def test_unpack_without_zstd(tmp_path, monkeypatch):

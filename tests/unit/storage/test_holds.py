@@ -103,6 +103,26 @@ def test_by_hand(holds):
     assert hold.describe() == "session s"
 
 
+def test_by_hand_without_a_time(holds):
+    """A hold by hand that says no time is held since it was written, and not since it was read."""
+    holds.folder.mkdir()
+    path = holds.folder / "mine.json"
+    path.write_text('{"type":"hold","session_id":"s"}')
+    os.utime(path, (1e9, 1e9))
+
+    assert [hold.held_at.timestamp() for hold in holds.read()] == [1e9]
+
+
+def test_release_by_hand(holds):
+    """A hold by hand is released whatever its file is called."""
+    holds.place(Hold(session_id="a"))
+    (holds.folder / "case 4711.json").write_text('{"type":"hold","session_id":"s"}')
+
+    holds.release([Hold(session_id="s")])
+
+    assert [hold.session_id for hold in holds.read()] == ["a"]
+
+
 def test_placing_waits(holds):
     """A hold is placed after what goes at this moment has gone, and nothing goes meanwhile."""
     order = []

@@ -195,3 +195,89 @@ def test_no_links_counted(folder, tmp_path, monkeypatch):
     append(folder, relative)
 
     assert (tmp_path / relative).read_bytes().count(b'{"a":1}') == 2
+
+
+@pytest.mark.parametrize("passing", [True, False])
+def test_another_link(folder, tmp_path, passing):
+    """A transcript of which a backup has made another link begins anew when it goes meanwhile."""
+    import fcntl
+    import threading
+
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    other = TranscriptFolder(tmp_path)
+    os.link(tmp_path / relative, tmp_path / "backup")
+    before = (tmp_path / "backup").read_bytes()
+    with (tmp_path / relative).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = threading.Thread(
+            target=append, args=(other, relative, b'{"late":1}\n'), kwargs={"passing": passing}
+        )
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        (tmp_path / relative).unlink()
+    waiting.join(10)
+    other.close()
+
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"late":1}\n'
+    assert (tmp_path / "backup").read_bytes() == before
+
+
+def test_folder_goes_meanwhile(folder, tmp_path, monkeypatch):
+    """Should the empty folder of the day go right before a transcript begins in it, it is made."""
+    from steno.storage import transcript
+
+    real, calls = transcript.make_folder, []
+
+    def make_folder(path):
+        real(path)
+        if not calls:
+            os.rmdir(path)
+        calls.append(path)
+
+    monkeypatch.setattr(transcript, "make_folder", make_folder)
+
+    assert append(folder, "2026-11-20/s.jsonl").began
+    assert len(calls) == 2
+
+
+def test_folder_goes_while_waiting(folder, tmp_path):
+    """The same where a compressed transcript was the last in it, and went before it was put back."""
+    import fcntl
+    import threading
+
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    folder.close()
+    packed = pack_away(tmp_path / relative)
+    with packed.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=append, args=(folder, relative))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        packed.unlink()
+        packed.parent.rmdir()
+    waiting.join(10)
+
+    assert (tmp_path / relative).read_bytes() == HEADER + b'\n{"a":1}\n'
+
+
+def test_found_while_put_back(folder, tmp_path, monkeypatch):
+    """A transcript that another recorder puts back at this moment is found, and has no second."""
+    from steno.storage.compressed import unpack
+
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    pack_away(tmp_path / relative)
+    real = os.path.exists
+
+    def exists(path):
+        found = real(path)
+        unpack(str(tmp_path / relative))
+        return found
+
+    monkeypatch.setattr(os.path, "exists", exists)
+
+    assert folder.locate("s", datetime(2026, 12, 24, tzinfo=UTC)) == relative

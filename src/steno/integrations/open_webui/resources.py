@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from steno.archives.archivist import Archivist
 from steno.integrations.desks import default_recorder, find_desk
+from steno.notices import say
 from steno.retention.plan import Rules
 from steno.retention.rounds import Places
 from steno.retention.sweeper import Sweeper
@@ -58,6 +59,14 @@ def find_archivist(settings: ArchiveSettings, home: str = "") -> Archivist:
             target=retired.archivist.close, args=(_CLOSE_S,), name="steno-retired", daemon=True
         ).start()
     return keeping.archivist
+
+
+def prepare(settings: ArchiveSettings, home: str) -> None:
+    """Begin to work for these settings before the first turn needs it; never raises."""
+    try:
+        find_archivist(settings, home).begin()
+    except Exception as error:  # noqa: BLE001 - the host must not notice
+        say("open-webui-prepare", f"ERROR archives can't be looked after: {error!r}")
 
 
 def _begin(settings: ArchiveSettings, home: str) -> _Keeping:

@@ -23,7 +23,6 @@ from steno.integrations.open_webui.chunks import StreamEncoder, encode, encode_r
 from steno.integrations.open_webui.host import Call, read_call
 from steno.integrations.open_webui.resources import find_archivist, find_recording
 from steno.integrations.open_webui.valves import archive_settings
-from steno.logs.buffer import MAX_LINES, LineBuffer
 from steno.logs.citation import logs_citation
 from steno.logs.levels import resolve_level
 from steno.logs.scope import LogScope
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from steno.capture.scribe import Pen
+    from steno.logs.buffer import LineBuffer
     from steno.logs.lines import LogLine
 
     Emitter = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -155,7 +155,7 @@ def _make_scope(valves: object, host: Host, call: Call) -> LogScope:
         level=_choose_level(valves, host.user),
         sinks=() if spool is None else (spool,),
         stream="stdout",
-        max_lines=getattr(valves, "SESSION_LOG_MAX_LINES", MAX_LINES),
+        max_lines=getattr(valves, "SESSION_LOG_MAX_LINES", None),
     )
     scope.notes_errors = True
     # A task has an emitter of nobody's: its lines would stand beside somebody else's message.

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from steno.archives.settings import ArchiveSettings
 from steno.config import Config, load_config
 from steno.errors import ConfigError
+from steno.integrations.open_webui.resources import prepare
 from steno.notices import say
 
 Level = Literal["INHERIT", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -24,12 +25,21 @@ _DIRECTORY = "session_logs"
 
 
 def _configured() -> Config:
-    """Read the configuration for the defaults; a wrong one is said: it must not end the host."""
+    """Read the configuration for the defaults; what is wrong in it is said, and left out."""
     try:
         return load_config()
     except ConfigError as error:
-        say("open-webui-config", f"WARN {error.message}; valves begin with steno's own defaults")
-        return load_config(home=os.devnull, environ={})
+        say("open-webui-config", f"WARN {error.message}; the valve's default is steno's own")
+    sane = {name: text for name, text in os.environ.items() if _is_sane(name, text)}
+    return load_config(home=os.devnull, environ=sane)
+
+
+def _is_sane(name: str, text: str) -> bool:
+    try:
+        load_config(home=os.devnull, environ={name: text})
+    except ConfigError:
+        return False
+    return True
 
 
 _loaded = _configured()
@@ -102,6 +112,15 @@ class LogValves(BaseModel):
     STENO_HOME: str = Field(
         default="", description="Folder of the transcripts; empty: STENO_HOME or ~/.steno."
     )
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ARG002 - as pydantic has it
+        """Seal what killed workers left, and delete what is old, without waiting for a turn.
+
+        The host makes the valves of a function when it loads it: there is no other sign of a start.
+        """
+        settings = archive_settings(self)
+        if settings.enabled:
+            prepare(settings, self.STENO_HOME)
 
 
 class LogUserValves(BaseModel):

@@ -1,6 +1,9 @@
 """The valves and what is made of them."""
 
 import importlib
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,11 +55,19 @@ def test_environment(loaded):
     assert made.SESSION_LOG_MAX_LINES == 100
 
 
+def test_empty_environment(loaded):
+    """A variable that is empty, as compose files write it, takes nothing away from the others."""
+    made = loaded(SESSION_LOG_ZIP_PASSWORD="", SESSION_LOG_RETENTION_DAYS="7").LogValves()
+
+    assert (made.SESSION_LOG_ZIP_PASSWORD, made.SESSION_LOG_RETENTION_DAYS) == ("", 7)
+
+
 def test_wrong_environment(loaded, capsys):
     """A variable that says nothing sensible is said, and the host starts all the same."""
-    made = loaded(SESSION_LOG_MAX_LINES="many").LogValves()
+    made = loaded(SESSION_LOG_MAX_LINES="many", SESSION_LOG_DIR="/var/chats").LogValves()
 
     assert made.SESSION_LOG_MAX_LINES == 20_000
+    assert made.SESSION_LOG_DIR == "/var/chats"
     assert "archive.max_lines is 'many'" in capsys.readouterr().err
 
 
@@ -96,3 +107,35 @@ def test_settings():
 def test_no_valves(made):
     """A function without these valves archives nothing."""
     assert not valves.archive_settings(made).enabled
+
+
+LEFT = """
+import sys
+from pathlib import Path
+from steno.archives.archivist import Archivist
+from steno.archives.identifiers import ArchiveIds
+from steno.archives.settings import ArchiveSettings
+from steno.logs.lines import LogLine
+import time, os, signal
+archivist = Archivist(ArchiveSettings(enabled=True, directory=Path(sys.argv[1]), password="pw"))
+spool = archivist.open(ArchiveIds("u1", "s1", "c1", "m1", "r1"))
+spool.take(LogLine(time.time(), 10, "DEBUG", "l", "left behind"))
+archivist.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_start(tmp_path):
+    """What a killed worker left is sealed when the host makes the valves: no turn is needed."""
+    subprocess.run([sys.executable, "-c", LEFT, str(tmp_path)], check=False, timeout=60)
+    assert list((tmp_path / ".spool").iterdir())
+    valves.LogValves(
+        SESSION_LOG_STORE_ENABLED=True,
+        SESSION_LOG_DIR=str(tmp_path),
+        SESSION_LOG_ZIP_PASSWORD="pw",
+        STENO_HOME=str(tmp_path / "home"),
+    )
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "u1" / "c1" / "m1.zip").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
