@@ -61,7 +61,7 @@ class Waiting:
         ids: Where the archive belongs.
         task: What it does beside the message, if anything.
         begun: When it began.
-        touched: When its last line came.
+        touched: When its last line came to be written; of the writing thread alone.
         ended: How it ended, once it has.
         dropped: Lines that found no room, or came too late.
         lines: What waits.
@@ -157,7 +157,6 @@ class Intake:
             self._bytes += size
             self.accepted += 1
             waiting.lines.append(line)
-            waiting.touched = line.created
             if waiting.queued:
                 return True
             waiting.queued = True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from steno.archives.ciphers import Cipher, PasswordKeys
-    from steno.archives.frames import Frame
+    from steno.archives.frames import Frame, SpoolHeader
 
 _NAME = re.compile(r"([0-9a-z]{26})\.([0-9]{1,9})\.([0-9a-z]{16})\.spool\Z")
 
@@ -60,6 +60,8 @@ class SpoolReader:
         self.status, self.reason = STATUSES[0], ""
         self.placed: Placed | None = None
         self.end = 0.0
+        self.header: SpoolHeader
+        self._digest = b""
         self._damaged: set[int] = set()
         self._excess = 0  # records that damaged heads claim beyond the bytes there are
         lost = taken = found = self._whole = 0

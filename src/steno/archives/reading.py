@@ -9,6 +9,7 @@ anything is decompressed, and contents are read a block at a time.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import functools
 import hashlib
@@ -16,7 +17,9 @@ import io
 import lzma
 import os
 import re
+import stat
 import struct
+import sys
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, Self
@@ -34,13 +37,13 @@ from steno.errors import ArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MAX_BYTES = 2 << 30
 """Bytes that the members of an archive may have together."""
 _MAX_META = 64 << 20
 _MAX_MEMBERS = 65_000
 _BLOCK = 64 * 1024
+_MAX_STEP = 256 << 20
 _BATCH = re.compile(r"batches/[0-9]{6}\.jsonl\.age\Z")
 _AGE_HEAD = re.compile(rb"\n--- [^\n]*\n")
 _AGE_CHUNK = 64 * 1024
@@ -126,6 +129,7 @@ class OpenArchive:
         size = 0
         try:
             with self._archive.open(name) as member:
+                _bound(member)
                 while block := member.read(_BLOCK):
                     size += len(block)
                     if size > limit:
@@ -216,6 +220,28 @@ def whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join([*held, b"\n"])
 
 
+class _Bounded:
+    """Decompresses bzip2, of which some bytes may become gigabytes at once."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def decompress(self, data: bytes) -> bytes:
+        found = self._inner.decompress(data, _MAX_STEP)
+        if len(found) >= _MAX_STEP:
+            raise ValueError("it becomes too large")
+        return bytes(found)
+
+
+def _bound(member: Any) -> None:
+    inner = getattr(member, "_decompressor", None)
+    if isinstance(inner, bz2.BZ2Decompressor):
+        member._decompressor = _Bounded(inner)  # noqa: SLF001 - the module has no way to ask
+
+
 def _check_list(infos: list[Any], *, sealed: bool) -> None:
     seen = set()
     for info in infos:
@@ -234,9 +260,8 @@ def _check_list(infos: list[Any], *, sealed: bool) -> None:
 
 
 def _bad_zip() -> tuple[type[BaseException], ...]:
-    import pyzipper  # loaded already, unless an age file is read
-
-    return (*_DAMAGE, pyzipper.BadZipFile)
+    pyzipper = sys.modules.get("pyzipper")  # not there where an age file is read
+    return _DAMAGE if pyzipper is None else (*_DAMAGE, pyzipper.BadZipFile)
 
 
 def open_archive(path: str | os.PathLike[str], keys: Keys) -> OpenArchive:
@@ -251,6 +276,9 @@ def open_archive(path: str | os.PathLike[str], keys: Keys) -> OpenArchive:
         raise ArchiveError(f"there is no {os.fspath(path)}", reason="missing") from error
     except OSError as error:
         raise ArchiveError(f"{os.fspath(path)} can't be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ArchiveError(f"{os.fspath(path)} is no file", reason="foreign")
     return open_descriptor(placing.hold(fd), keys, is_age=os.fspath(path).endswith(AGE))
 
 
@@ -301,8 +329,12 @@ def _open_zip(file: _Held, keys: Keys) -> OpenArchive:
     if keys.password is None:
         raise ArchiveError("a password is needed", reason="password")
     check_structure(functools.partial(_read_at, file), size - len(COMMENT) - END_SIZE, members=3)
-    import pyzipper  # a library of its own
-
+    try:
+        import pyzipper  # a library of its own
+    except ModuleNotFoundError as error:
+        raise ArchiveError("pyzipper is not installed", hint="pip install steno[archives]") from (
+            error
+        )
     try:
         archive = pyzipper.AESZipFile(file)
         archive.setpassword(keys.password.encode())
@@ -354,35 +386,3 @@ def _is_cut(sealed: bytes) -> bool:
     payload = len(sealed) - head.end() - 16
     chunks = -(-payload // (_AGE_CHUNK + 16))
     return payload <= 0 or (payload - 16 * chunks) % PAD != 0
-
-
-def extract(archive: OpenArchive, folder: Path) -> list[Path]:
-    """Write the members into a folder, under our own names, over nothing that is there.
-
-    Raises:
-        ArchiveError: A member is not what was sealed.
-        OSError: A file of that name is there, or can't be written. What was written, as after
-            any other failure, is removed again.
-    """
-    archive.verify()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sources: dict[str, Iterator[bytes]] = {META: iter([archive.meta_bytes])}
-    if archive.is_batches:
-        sources[JSONL] = archive.lines()
-        sources[TEXT] = archive.texts()
-    else:
-        sources |= {name: archive.blocks(name) for name in archive.names}
-    written: list[Path] = []
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        for name, blocks in sources.items():
-            path = folder / name
-            fd = os.open(path, flags, 0o600)
-            written.append(path)
-            with open(fd, "wb") as file:
-                file.writelines(blocks)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
-    return written

@@ -97,6 +97,8 @@ class Spooler:
         lines, ended, dropped = self._intake.take(waiting, _TURN)
         if not waiting.done:
             self.open.add(waiting)
+        if lines:
+            waiting.touched = self._clock()  # what a line says of its own time may be anything
         try:
             self._encode(waiting, lines)
             self._flush(waiting, dropped)

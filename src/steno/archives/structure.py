@@ -39,7 +39,14 @@ def check_structure(read: Callable[[int, int], bytes], end: int, members: int) -
     """
     found = _END.unpack(read(end, _END.size))
     _, disk, first_disk, here, count, size, start, _ = found
-    if disk or first_disk or here != count or count > members or start + size != end or size > _LARGEST:
+    if (
+        disk
+        or first_disk
+        or here != count
+        or count > members
+        or start + size != end
+        or size > _LARGEST
+    ):
         raise _changed()
     folder = read(start, size)
     at = 0

@@ -89,7 +89,7 @@ class _Place:
             return [path for path, _ in find_archives(self.directory)]
         found: list[Path] = []
         for name in names:
-            if os.path.lexists(name):
+            if os.path.lexists(name) and not os.path.isdir(name):
                 found.append(Path(name))
                 continue
             wanted = [
@@ -211,7 +211,8 @@ def open_(
 
     ARCHIVES are paths, or ids of messages.
     """
-    from steno.archives.reading import extract, open_archive  # which load the compressors
+    from steno.archives.extracting import extract
+    from steno.archives.reading import open_archive  # which loads the compressors
 
     place = _Place(home, config_path, directory)
     paths = place.find(archives)

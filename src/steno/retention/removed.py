@@ -125,16 +125,15 @@ class Removed:
         return freed
 
     def _remove_artefacts(self, session_id: str) -> int:
+        name = safe_name(session_id)
+        if not os.path.lexists(self._artefacts / name):
+            return 0
         with contextlib.ExitStack() as stack:
             if self._holds is not None:
                 stack.enter_context(self._holds.steady())
                 if any(hold.session_id == session_id for hold in self._holds.read()):
                     raise StenoError("the session is held, so its artefacts stay")
-            try:
-                folder = stack.enter_context(open_folder(self._artefacts))
-            except FileNotFoundError:
-                return 0
-            name = safe_name(session_id)
+            folder = stack.enter_context(open_folder(self._artefacts))
             # A recorder writes an artefact first, and then the line that names it.
             if abs(self._now() - newest_below(folder, name)) < TOUCHED_S:
                 raise StenoError("an artefact was written within the hour; the next round looks")

@@ -102,3 +102,42 @@ def test_a_spool_that_was_removed(base, waiting, capsys):
     assert finisher.is_idle
     assert (finisher.failed, finisher.sealed) == (1, 0)
     assert "a spool was removed" in capsys.readouterr().err
+
+
+def test_one_spool_stops_no_other(base, waiting, monkeypatch):
+    """Whatever goes wrong with one spool, those after it are sealed, and it is kept."""
+    waiting.writer.abandon()
+    other = SpoolWriter(
+        base, PasswordKeys("correct horse"), waiting.ids, task=None, begun=1.0, max_lines=10,
+        max_bytes=1 << 20,
+    )  # fmt: skip
+    other.end("ok", "", 2.0, 0)
+    other.abandon()
+    finisher = begin(base)
+    finish = finisher._finish
+
+    def fail_once(reader):
+        monkeypatch.setattr(finisher, "_finish", finish)
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr(finisher, "_finish", fail_once)
+
+    assert len(finisher.recover()) == 1
+    assert len(list((base / ".spool").glob("*.spool"))) == 1
+    assert len(finisher.recover()) == 1
+
+
+def test_what_nobody_thought_of_is_tried_again(base, waiting, monkeypatch):
+    """A request whose sealing fails for any reason is not forgotten."""
+    finisher = begin(base)
+    finish = finisher._finish
+    monkeypatch.setattr(finisher, "_finish", lambda reader: 1 / 0)
+    finisher.add(waiting)
+    finisher.work()
+    assert not finisher.is_idle
+    monkeypatch.setattr(finisher, "_finish", finish)
+    finisher._late = [(0.0, 1.0, each[2]) for each in finisher._late]
+    finisher.work()
+
+    assert finisher.is_idle
+    assert waiting.sealed.is_set()

@@ -114,3 +114,41 @@ def test_placed(spool):
     assert (reader.placed.path, reader.placed.inode) == ("x.zip", 7)
     placed = SpoolReader(spool.fds(), spool.cipher).placed
     assert (placed.path, placed.inode) == ("y.zip", 8)
+
+
+def test_a_damaged_header(spool, base):
+    """Where a changed header makes all unreadable, the spool stays: it names ids of nobody."""
+    spool.abandon()
+    path = base / ".spool" / spool.names[0]
+    path.write_bytes(path.read_bytes().replace(b'"user"', b'"usar"'))
+    (orphan,) = find_orphans(base)
+    with pytest.raises(ArchiveError) as caught:
+        orphan.read(PasswordKeys("pw"))
+    orphan.close()
+
+    assert caught.value.reason == "tampered"
+    assert path.exists()
+
+
+def test_a_head_that_claims_too_much(spool, base):
+    """A damaged head that claims very many records pushes no others out."""
+    path = base / ".spool" / spool.names[0]
+    data = bytearray(path.read_bytes())
+    start = data.rindex((4).to_bytes(4, "big"))  # the number of the third frame
+    data[start + 4] ^= 0x40
+    path.write_bytes(data)
+    reader = SpoolReader(spool.fds(), spool.cipher)
+
+    assert messages(b"".join(reader.texts())) == ["0.a", "0.b", "1.a", "1.b"]
+    assert len(b"".join(reader.blocks()).splitlines()) == reader.records == 4
+    assert reader.dropped < 1000
+
+
+def test_placed_after_a_torn_tail(spool, base):
+    """The note of where a spool went is found also behind a frame that was cut off."""
+    path = base / ".spool" / spool.names[0]
+    os.truncate(path, path.stat().st_size - 5)
+    SpoolReader(spool.fds(), spool.cipher).mark_placed("x.zip", 7, "00")
+
+    placed = SpoolReader(spool.fds(), spool.cipher).placed
+    assert (placed.path, placed.inode, placed.tail) == ("x.zip", 7, "00")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import zipfile
 
 import pytest
@@ -11,9 +12,12 @@ import pyzipper
 
 from steno.archives import reading
 from steno.archives.ciphers import parse_identities
+from steno.archives.extracting import extract
+from steno.archives.identifiers import ArchiveIds
 from steno.archives.layout import COMMENT
+from steno.archives.meta import describe_request, encode_meta, make_meta
 from steno.archives.packing import Packing, pack
-from steno.archives.reading import Keys, extract, open_archive
+from steno.archives.reading import Keys, open_archive, whole_lines
 from steno.errors import ArchiveError
 
 
@@ -180,6 +184,104 @@ def test_extract(archive, tmp_path):
     assert sorted(each.name for each in written) == ["logs.jsonl", "logs.txt", "meta.json"]
     assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in written)
     assert json.loads((tmp_path / "out" / "logs.jsonl").read_text())["message"] == "hello"
+
+
+def test_extract_all_or_nothing(archive, tmp_path):
+    """Where a member can't be written, what was written is removed, and nothing else."""
+    (path,) = archive("hello")
+    (tmp_path / "logs.jsonl").write_text("mine")
+    with open_archive(path, Keys("correct horse")) as opened, pytest.raises(FileExistsError):
+        extract(opened, tmp_path)
+
+    assert (tmp_path / "logs.jsonl").read_text() == "mine"
+    assert not (tmp_path / "meta.json").exists()
+    assert not (tmp_path / "logs.txt").exists()
+
+
+def test_every_byte_around_the_contents(archive):
+    """Whichever byte is changed that no authentication code covers, verify tells."""
+    (path,) = archive("hello")
+    whole = path.read_bytes()
+    with pyzipper.AESZipFile(path) as file:
+        infos = file.infolist()
+        around = set(range(file.start_dir, len(whole)))
+    for info in infos:
+        around |= set(range(info.header_offset, info.header_offset + 41 + len(info.filename)))
+    for at in around:
+        data = bytearray(whole)
+        data[at] ^= 1
+        path.write_bytes(data)
+        assert why_not(path), at
+
+
+def test_bytes_before_and_between(archive):
+    """What stands before the first member, or between two, is found."""
+    (path,) = archive("hello")
+    whole = path.read_bytes()
+    path.write_bytes(b"#!/bin/sh\n" + whole)
+
+    assert why_not(path) == "tampered"
+
+
+def test_hostile_meta(age_keys, tmp_path):
+    """Anybody may seal to a public key; what is nested deeply or no UTF-8 is told as tampered."""
+    import pyrage
+
+    identity, public = age_keys
+    identities = tuple(parse_identities(identity.read_text()))
+    recipient = pyrage.x25519.Recipient.from_str(public)
+    path = tmp_path / "x.steno.age"
+    for meta in (b'{"x":' + b"[" * 100_000, b'{"status":"\xff"}'):
+        plain = tmp_path / "plain.zip"
+        with zipfile.ZipFile(plain, "w") as file:
+            file.writestr("meta.json", meta)
+        with zipfile.ZipFile(plain, "a") as file:
+            file.comment = b" " * (-plain.stat().st_size % reading.PAD)
+        path.write_bytes(pyrage.encrypt(plain.read_bytes(), [recipient]))
+
+        assert why_not(path, identities=identities) == "tampered"
+
+
+def test_a_bomb_in_one_block(age_keys, tmp_path, monkeypatch):
+    """Some bytes of bzip2 that become very many are not all decompressed at once."""
+    monkeypatch.setattr(reading, "_MAX_STEP", 1 << 20)
+    identity, public = age_keys
+    packing = Packing(recipients=(public,), compression="bzip2")
+    path = tmp_path / "x.steno.age"
+    blocks = [b"0" * (4 << 20)]
+    with path.open("w+b") as file:
+        pack(file.fileno(), {"logs.jsonl": lambda: blocks}, _meta_of, packing)
+    identities = tuple(parse_identities(identity.read_text()))
+
+    assert why_not(path, identities=identities) == "tampered"
+
+
+def _meta_of(members):
+    request = describe_request(
+        ArchiveIds("u"), task=None, status="ok", reason="", begin=1.0, end=2.0, records=1,
+        dropped=0, spool="s",
+    )  # fmt: skip
+    return encode_meta(make_meta(ArchiveIds("u"), (request,), members, log_format="jsonl", now=3.0))
+
+
+def test_whole_lines():
+    """Blocks are cut into lines, however long a line is."""
+    blocks = [b"a\nb", b"", b"c" * 10, b"d\n", b"\n", b"e"]
+
+    assert [*whole_lines(iter(blocks))] == [b"a\n", b"b" + b"c" * 10 + b"d\n", b"\n", b"e\n"]
+
+
+def test_without_pyzipper(archive, monkeypatch):
+    """Where pyzipper is missing, that is what is said."""
+    (path,) = archive("hello")
+    monkeypatch.setitem(sys.modules, "pyzipper", None)
+    with pytest.raises(ArchiveError, match="not installed"):
+        open_archive(path, Keys("correct horse"))
+
+
+def test_no_file(tmp_path):
+    """A folder in the place of an archive is foreign."""
+    assert why_not(tmp_path) == "foreign"
 
 
 @pytest.mark.parametrize("log_format", ["text", "jsonl", "both"])

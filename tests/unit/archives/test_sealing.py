@@ -191,3 +191,38 @@ def test_lines_that_nobody_here_can_read(base, spool, age_keys):
         assert archive.names == ["batches/000001.jsonl.age", "batches/000002.jsonl.age"]
         assert [text.split()[-1] for text in archive.texts()] == [b"a", b"b"]
         assert (archive.meta.records, archive.meta.log_format) == (2, "batches")
+
+
+def test_a_number_that_another_file_has_now(base, spool, tmp_path):
+    """A spool that was not sealed is not taken for sealed, though a file has that inode."""
+    from pyrage import x25519
+
+    identity = x25519.Identity.generate()
+    public = str(identity.to_public())
+    packing = Packing(recipients=(public,))
+    keys = AgeKeys([public])
+    first = spool("a", request="one", keys=keys)
+    path = sealing.seal(base, SpoolReader(first.fds(), first.cipher), packing, "both", 5.0)
+    second = spool("b", request="two", keys=keys)
+    reader = SpoolReader(second.fds(), second.cipher)
+    reader.mark_placed(path.name, path.stat().st_ino, "00" * 32)
+    sealing.seal(base, SpoolReader(second.fds(), second.cipher), packing, "both", 5.0)
+
+    assert len(list(find_archives(base))) == 2
+
+
+def test_an_archive_of_another_message(base, spool, ids):
+    """Nothing is added to what another message left under the name: it goes beside it."""
+    first = spool("a")
+    path = sealing.seal(base, SpoolReader(first.fds(), first.cipher), PACKING, "both", 5.0)
+    twin = path.with_name(f"{ids.message_id}-twin.zip")
+    path.rename(twin)
+    other = ArchiveIds(ids.user_id, ids.session_id, ids.chat_id, f"{ids.message_id}-twin", "r")
+    writer = SpoolWriter(
+        base, PASSWORD_KEYS, other, task=None, begun=1.0, max_lines=9, max_bytes=1 << 20
+    )
+    writer.end("ok", "", 2.0, 0)
+    sealed = sealing.seal(base, SpoolReader(writer.fds(), writer.cipher), PACKING, "both", 5.0)
+    writer.abandon()
+
+    assert sealed.name == f"{ids.message_id}-twin.r.zip"

@@ -203,3 +203,12 @@ def test_rekey_takes_what_was_left_behind(folder, run, tmp_path):
 
     assert "4 of 4" in run("archive", "rekey", "--new-password-file", tmp_path / "new")[1]
     assert "left" in run("archive", "open", "left", "--password-file", tmp_path / "new")[1]
+
+
+def test_a_folder_of_the_same_name(folder, run, tmp_path, monkeypatch):
+    """After ``-o`` with the message's id, the id still names the archive, not the folder."""
+    monkeypatch.chdir(tmp_path)
+    assert run("archive", "open", "m1", "-o", "m1")[0] == 0
+
+    code, out, _ = run("archive", "open", "m1")
+    assert (code, "r1" in out) == (0, True)

@@ -123,6 +123,39 @@ def test_release_by_hand(holds):
     assert [hold.session_id for hold in holds.read()] == ["a"]
 
 
+def test_change_of_what_was_read(holds):
+    """A hold that has not changed is read once; one that was edited in its place, anew."""
+    holds.folder.mkdir()
+    path = holds.folder / "mine.json"
+    path.write_text('{"type":"hold","session_id":"s"}')
+    os.utime(path, (1e9, 1e9))
+
+    for _ in range(2):
+        assert [hold.session_id for hold in holds.read()] == ["s"]
+    path.write_text('{"type":"hold","session_id":"t"}')  # of the same length, and the same time
+    os.utime(path, (1e9, 1e9))
+    assert [hold.session_id for hold in holds.read()] == ["t"]
+    path.write_text("{")
+    with pytest.raises(RetentionError):
+        holds.read()
+
+
+def test_many(holds, monkeypatch):
+    """Holds that have settled are not opened for each file that goes."""
+    from steno.storage import holds as module
+
+    for number in range(20):
+        holds.place(Hold(session_id=f"s{number}"))
+    monkeypatch.setattr(module, "_SETTLED_S", -1)
+    before = holds.read()
+
+    def refuse(*_, **__):
+        raise AssertionError("it was opened again")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert holds.read() == before
+
+
 def test_placing_waits(holds):
     """A hold is placed after what goes at this moment has gone, and nothing goes meanwhile."""
     order = []
