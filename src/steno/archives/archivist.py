@@ -267,11 +267,12 @@ class Archivist:
         if was_closed or spooler is None or finisher is None:
             return True
         deadline = time.monotonic() + timeout_s
-        done = self.flush(timeout_s)
         ended = Ended("interrupted", "the program ended", self.now())
-        for waiting in list(spooler.open):
-            self._intake.end(waiting, ended)
-        done = self.flush(max(0.1, deadline - time.monotonic())) and done
+        for _ in range(2):  # the first time, one may be on its way from the intake to the spooler
+            # Ended first: whoever goes on logging would keep all of this from coming to an end.
+            for waiting in [*spooler.open, *self._intake.ready()]:
+                self._intake.end(waiting, ended)
+            done = self.flush(max(0.1, deadline - time.monotonic()))
         self._intake.closed = True
         self._stopping = True
         self._intake.bell.ring()

@@ -202,7 +202,7 @@ def parse_recipients(texts: Iterable[str]) -> list[Any]:
     for text in texts:
         try:
             found.append(pyrage.x25519.Recipient.from_str(text))
-        except pyrage.RecipientError as error:
+        except (pyrage.RecipientError, UnicodeEncodeError) as error:
             raise ArchiveError(
                 f"{text[:80]!r} is no age public key",
                 hint="one begins with age1; `age-keygen` makes a pair",

@@ -133,7 +133,7 @@ class Finisher:
 
     def _fail(self, error: Exception) -> None:
         self.failed += 1
-        say("archive-seal", f"an archive can't be written now, its lines stay: {error!r}",
+        say("archive-seal", f"an archive can't be written now, its lines stay: {str(error) or repr(error)}",
             interval_s=60)  # fmt: skip
 
     def recover(self, between: Callable[[], None] | None = None) -> list[Path]:

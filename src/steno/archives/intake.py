@@ -196,6 +196,11 @@ class Intake:
             ready, self._ready = self._ready, []
         return ready
 
+    def ready(self) -> list[Waiting]:
+        """Tell which requests are to be written."""
+        with self._lock:
+            return list(self._ready)
+
     def take(self, waiting: Waiting, count: int) -> tuple[list[LogLine], Ended | None, int]:
         """Take some of the lines of a request.
 

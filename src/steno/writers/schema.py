@@ -235,6 +235,12 @@ _TRIGGERS = (
     END""",
 )
 
+FORGETTING_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS idx_sessions_transcript ON sessions (transcript)",
+    "CREATE INDEX IF NOT EXISTS idx_transcripts_session ON transcripts (session_id)",
+)
+"""What makes it quick to forget a transcript among many; an index without them is as good."""
+
 MIGRATIONS: Mapping[int, Sequence[str]] = {}
 """Statements that bring a file of version N to N + 1, by N."""
 

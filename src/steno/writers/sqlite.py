@@ -347,17 +347,20 @@ class SqliteWriter:
             The transcripts to read again: itself, and others of the same session, which shared
             its rows.
         """
+        # Made by the first who needs them: recording does without, and pays nothing for them.
+        for statement in schema.FORGETTING_INDEXES:
+            connection.execute(statement)
+        row = connection.execute(
+            "SELECT session_id FROM transcripts WHERE path = ?", (path,)
+        ).fetchone()
         others = connection.execute(
-            "SELECT path FROM transcripts WHERE path <> ? AND session_id = "
-            "(SELECT session_id FROM transcripts WHERE path = ?)",
-            (path, path),
+            "SELECT path FROM transcripts WHERE path <> ? AND session_id = ?",
+            (path, row and row[0]),
         )
         paths = [path, *(other for (other,) in others)]
-        connection.execute(
-            "DELETE FROM sessions WHERE transcript = ? OR session_id = "
-            "(SELECT session_id FROM transcripts WHERE path = ?)",
-            (path, path),
-        )
+        # Two statements: with OR, each would look at all sessions.
+        connection.execute("DELETE FROM sessions WHERE transcript = ?", (path,))
+        connection.execute("DELETE FROM sessions WHERE session_id = ?", (row and row[0],))
         connection.executemany(
             """INSERT INTO transcripts (path, rebuilds) VALUES (?, 1)
             ON CONFLICT (path) DO UPDATE SET

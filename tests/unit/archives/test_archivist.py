@@ -409,9 +409,38 @@ def test_records_made_by_hand(begin, read_messages, make_line, ids, fields):
     assert sorted(read_messages(path)) == ["a", "b"]
 
 
-def test_a_password_of_no_encoding(begin, ids):
-    """A password that has no form in UTF-8 is a cause to skip, and raises nothing."""
-    archivist = begin(password="\udcff")
+@pytest.mark.parametrize("key", ["password", "recipients"])
+def test_a_key_of_no_encoding(begin, ids, key):
+    """A password or key that has no form in UTF-8 is a cause to skip, and raises nothing."""
+    archivist = begin(**{key: "\udcff" if key == "password" else ("\udcff",)})
 
     assert archivist.open(ids) is None
-    assert archivist.stats().skipped == {"password": 1}
+    assert archivist.stats().skipped == {key: 1}
+
+
+def test_close_while_somebody_logs(begin, read_messages, read_meta, make_line, ids):
+    """A thread that never stops logging does not keep the archive from being sealed."""
+    archivist = begin()
+    spool = archivist.open(ids)
+    stop = threading.Event()
+
+    def log():
+        while not stop.is_set():
+            for _ in range(20):
+                spool.take(make_line("a"))
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=log)
+    thread.start()
+    try:
+        time.sleep(0.2)
+        begun = time.monotonic()
+        assert archivist.close(10)
+        assert time.monotonic() - begun < 8
+    finally:
+        stop.set()
+        thread.join()
+
+    ((path, _),) = find_archives(archivist.settings.directory)
+    assert read_meta(path).status == "interrupted"
+    assert len(read_messages(path)) == archivist.stats().lines

@@ -121,6 +121,50 @@ def test_silence(desk, ids, make_line):
     assert read(waiting)[1].status == "interrupted"
 
 
+@pytest.mark.parametrize("created", [-5.0, float("nan"), 1e300, None, "x"])
+def test_silence_is_told_by_the_clock(desk, ids, make_line, created):
+    """What a record says of its own time neither ends a request nor keeps it open."""
+    import msgspec
+
+    one = desk(stale_seconds=300)
+    waiting = Waiting(ids, None, 1000.0)
+    one.clock.now = 1000.0
+    one.intake.put(waiting, msgspec.structs.replace(make_line("a"), created=created))
+    one.spooler.work()
+    one.spooler.work()
+    assert not one.done
+    one.clock.now = 1301.0
+    one.spooler.work()
+    one.spooler.work()
+
+    assert one.done == [waiting]
+
+
+def test_one_request_stops_no_other(desk, ids, make_line, monkeypatch):
+    """Whatever goes wrong with one request, the others are written, and it is tried again."""
+    one = desk()
+    bad, good = Waiting(ids, None, 1.0), Waiting(ids, None, 1.0)
+    for waiting in (bad, good):
+        one.intake.put(waiting, make_line("a"))
+        one.intake.end(waiting, Ended("ok", "", 2.0))
+    flush = one.spooler._flush
+
+    def fail(waiting, dropped):
+        if waiting is bad:
+            raise ZeroDivisionError
+        flush(waiting, dropped)
+
+    monkeypatch.setattr(one.spooler, "_flush", fail)
+    one.spooler.work()
+    assert one.done == [good]
+    assert not one.spooler.is_idle
+    monkeypatch.setattr(one.spooler, "_flush", flush)
+    one.spooler._retry_at = 0.0
+    one.spooler.work()
+
+    assert one.done == [good, bad]
+
+
 def test_a_line_that_is_too_large(desk, ids, make_line):
     """A line larger than half of what a request may hold is dropped and counted."""
     one = desk(max_bytes=10_000)
