@@ -133,7 +133,8 @@ class Finisher:
 
     def _fail(self, error: Exception) -> None:
         self.failed += 1
-        say("archive-seal", f"an archive can't be written now, its lines stay: {str(error) or repr(error)}",
+        told = str(error) or repr(error)
+        say("archive-seal", f"an archive can't be written now, its lines stay: {told}",
             interval_s=60)  # fmt: skip
 
     def recover(self, between: Callable[[], None] | None = None) -> list[Path]:

@@ -26,7 +26,7 @@ from steno.storage.files import FILE_MODE, make_folder
 from steno.writers import schema
 from steno.writers.base import EASE_EVERY, Batch, Extent, Landings, ease
 from steno.writers.pieces import Sources, read_piece
-from steno.writers.rows import Rows, UnbindableError
+from steno.writers.rows import Rows, UnbindableError, bindable
 from steno.writers.statements import POSITION_UPSERT
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class SqliteWriter:
                 else self._position(connection, extent.path)
             )
             if extent.start == position and self._is_stored(extent):
-                moved[extent.path] = (extent.session_id, extent.end)
+                moved[extent.path] = (bindable(extent.session_id), extent.end)
             elif extent.end > position:
                 self._unread[extent.path] = max(extent.end, self._unread.get(extent.path, 0))
         connection.executemany(

@@ -473,3 +473,15 @@ def test_forget_by_session(writer, path):
 
     assert rows(path) == []
     assert rows(path, "session_stats") == []
+
+
+def test_half_characters(tmp_path):
+    """A session whose id has half a surrogate pair is indexed, under the id that the transcript has."""
+    with steno.open(tmp_path) as recorder, recorder.session("a\ud800b"):
+        pass
+
+    with sqlite3.connect(tmp_path / "sessions.db") as connection:
+        rows = connection.execute("SELECT session_id FROM sessions").fetchall()
+    connection.close()
+    assert rows == [("a\\ud800b",)]
+    assert not (tmp_path / "dead-letters").exists()
