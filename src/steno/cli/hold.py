@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from steno.archives.identifiers import ArchiveIds
+from steno.archives.layout import find_archives, folder_names, stem_of
 from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, print_json, print_table
 from steno.errors import IdentityError
@@ -71,6 +73,12 @@ def command(
         print_json([as_row(wanted)])
         return
     click.echo(f"{'held' if new else 'held already, written anew'}: {clean(wanted.describe())}")
+    if session is None and not _has_archives(config, wanted):
+        click.echo(
+            f"note: no such archive is in {clean(str(config.archive.directory))} now; ids count "
+            "whole, and SESSION_LOG_DIR names another folder",
+            err=True,
+        )
     if wanted.session_id is not None:
         archives = ", ".join(clean(each) for each in wanted.chats) or "none, it names no chat"
         click.echo(f"with the archives of its chats: {archives}")
@@ -87,6 +95,21 @@ def _is_there(config: Config, session: str, hold: Hold) -> bool:
         for day in find_days(sessions)
         for form in (PACKED, "")
     )
+
+
+def _has_archives(config: Config, hold: Hold) -> bool:
+    """Tell whether a hold on archives covers any that is there."""
+    ids = [
+        ArchiveIds(user_id=hold.user_id or "", chat_id=chat, message_id=message)
+        for chat, messages in hold.chats.items()
+        for message in messages or ("any",)
+    ]
+    for each, chat in zip(ids, hold.chats, strict=False):
+        folder = config.archive.directory.joinpath(*folder_names(each))
+        stem = f"{stem_of(each)}." if hold.chats[chat] else ""
+        if any(path.name.startswith(stem) for path, _ in find_archives(folder)):
+            return True
+    return False
 
 
 def _wanted(

@@ -1,6 +1,7 @@
 """``steno hold``."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,25 @@ def test_went_meanwhile(recorded, run, monkeypatch, by_path):
 
     assert (code, out, "went while" in err) == (1, "", True)
     assert Holds(recorded / "holds").read() == []
+
+
+def test_held_in_vain(run, home, monkeypatch):
+    """Whoever holds archives that are not there is told so: an id that was cut holds nothing."""
+    from steno.archives.archivist import Archivist
+    from steno.archives.identifiers import ArchiveIds
+    from steno.archives.settings import ArchiveSettings
+
+    archives = Path(home) / "archives"
+    archivist = Archivist(ArchiveSettings(enabled=True, directory=archives, password="pw"))
+    archivist.open(ArchiveIds("user-1", "s", "chat-1", "message-1", "r")).end("ok")
+    archivist.close()
+
+    def said(*arguments):
+        code, _, err = run("hold", *arguments, "--home", home)
+        assert code == 0
+        return "no such archive" in err
+
+    assert not said("--user", "user-1", "--chat", "chat-1")
+    assert not said("--user", "user-1", "--chat", "chat-1", "--message", "message-1")
+    assert said("--user", "user", "--chat", "chat-1")
+    assert said("--user", "user-1", "--chat", "chat-1", "--message", "message")
