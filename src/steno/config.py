@@ -25,6 +25,7 @@ _FAMILIES = (
     "STENO_SESSION_RECORDING_", "STENO_JSONL_", "STENO_SQLITE_", "STENO_WORKER_", "STENO_PROXY_",
     "STENO_ARCHIVE_",
 )  # fmt: skip
+_SECRET_KEY = "AGE-SECRET-KEY-"  # noqa: S105 - how such keys begin
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
@@ -309,15 +310,28 @@ def _from_file(key: Key, found: Found, folder: Path) -> Any:
     return _check(key, found.value, found.place, folder)
 
 
+def _read_texts(key: Key, value: Any, place: str) -> tuple[str, ...]:
+    """Read a list of texts; () where it is none."""
+    if not isinstance(value, (list, tuple)):
+        return ()
+    texts = tuple(each.strip() if isinstance(each, str) else "" for each in value)
+    if any(each.upper().startswith(_SECRET_KEY) for each in texts):
+        raise ConfigError(
+            f"{key.name} holds a secret key ({place})",
+            hint="give the public key, age1...; keep the secret one off this machine",
+        )
+    return texts if all(texts) else ()
+
+
 def _check(key: Key, value: Any, place: str, folder: Path) -> Any:
     if value is None and key.optional:
         return None
     if key.kind == "bool" and isinstance(value, bool):
         return value
-    if key.kind == "texts" and isinstance(value, (list, tuple)):
-        texts = tuple(each.strip() if isinstance(each, str) else "" for each in value)
-        if all(texts):
-            return texts
+    if key.kind == "texts" and (texts := _read_texts(key, value, place)):
+        return texts
+    if key.kind == "texts" and value in ([], ()):
+        return ()
     if key.kind == "int" and type(value) is int and key.low <= value <= key.high:
         return value
     if key.kind == "choice" and isinstance(value, str) and value in key.choices:

@@ -359,3 +359,12 @@ def test_empty_variables(tmp_path, key):
     given = load_config(home=tmp_path, environ={key.variable: " "})
 
     assert given == load_config(home=tmp_path, environ={})
+
+
+def test_a_secret_key_is_no_recipient(tmp_path):
+    """A secret key where a public one belongs is refused, and told to nobody."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(home=tmp_path, environ={"STENO_ARCHIVE_RECIPIENTS": "age1x,AGE-SECRET-KEY-1QQ"})
+
+    assert "holds a secret key" in caught.value.message
+    assert "1QQ" not in caught.value.message + caught.value.hint

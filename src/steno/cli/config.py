@@ -32,7 +32,17 @@ def show(home: str | None, config_path: str | None, as_json: bool) -> None:
     print_table(
         ("key", "value", "source", "meaning"),
         [
-            (each.key.removeprefix("session_recording."), each.value, each.source, each.meaning)
+            (
+                each.key.removeprefix("session_recording."), _show(each.value), each.source,
+                each.meaning,
+            )
             for each in settings
         ],
-    )
+    )  # fmt: skip
+
+
+def _show(value: object) -> object:
+    """Write a value as the file has it."""
+    if value is None:
+        return "null"
+    return f"[{', '.join(value)}]" if isinstance(value, tuple) else value
