@@ -156,13 +156,13 @@ class Archivist:
         if cause:
             self._skipped[cause] = self._skipped.get(cause, 0) + 1
             if text:
-                say(f"archive-skip-{cause}", f"not archived: {text}", interval_s=_SAID_S)
+                _say_why_not(cause, text)
             return None
         try:
             self.begin()
         except RuntimeError as error:  # no thread can be had, such as at the end of a program
             self._skipped["threads"] = self._skipped.get("threads", 0) + 1
-            say("archive-skip-threads", f"not archived: {error}", interval_s=_SAID_S)
+            _say_why_not("threads", str(error))
             return None
         waiting = Waiting(ids, task, self.now())
         self._opened += 1
@@ -179,11 +179,9 @@ class Archivist:
             return "directory", "no folder is set (SESSION_LOG_DIR)"
         if not settings.password and not settings.recipients:
             return "password", "no password is set (SESSION_LOG_ZIP_PASSWORD), and no recipients"
-        if not self._checked:
-            self._problem = _find_problem(settings)
-            self._checked = True
-        if self._problem:
-            return self._problem.partition(" ")[0], self._problem
+        problem = self.find_problem()
+        if problem:
+            return problem.partition(" ")[0], problem
         if ids.is_temporary:
             return "temporary", "temporary chats are never archived"
         missing = ids.missing(api_calls=settings.api_calls)
@@ -192,10 +190,17 @@ class Archivist:
             return f"missing-{'-'.join(missing)}", f"the request has no {names}"
         return "", ""
 
+    def find_problem(self) -> str | None:
+        """Say what keeps these settings from being used, beginning with its name."""
+        if not self._checked:
+            self._problem = _find_problem(self.settings)
+            self._checked = True
+        return self._problem
+
     def begin(self) -> None:
-        """Begin the threads, unless they run."""
+        """Begin the threads, unless they run; where nothing can be sealed, it is said why."""
         with self._starting:
-            if self.is_running or self._closed or not self._can_run:
+            if self.is_running or self._closed or not self._can_run():
                 return
             finisher = Finisher(self.settings, self.now)
             spooler = Spooler(self.settings, self._intake, finisher.add, self.now)
@@ -210,12 +215,16 @@ class Archivist:
             self._finisher, self._spooler, self._threads = finisher, spooler, threads
             self.is_running = True
 
-    @property
     def _can_run(self) -> bool:
         settings = self.settings
-        return bool(
+        if not (
             settings.enabled and settings.directory and (settings.password or settings.recipients)
-        )
+        ):
+            return False
+        problem = self.find_problem()
+        if problem:  # threads would fail at it again and again
+            _say_why_not(problem.partition(" ")[0], problem)
+        return not problem
 
     def _run(self, part: Any) -> None:
         while True:
@@ -231,14 +240,21 @@ class Archivist:
                     return
                 time.sleep(0.1)
 
-    def recover(self) -> list[Path]:
-        """Seal the spools that no process owns; returns the archives in which they are now."""
-        if not self._can_run:
+    def recover(self, left: Callable[[str, str], None] | None = None) -> list[Path]:
+        """Seal the spools that no process owns.
+
+        Args:
+            left: Told of each that stays, by its name, and why; without it, a notice is given.
+
+        Returns:
+            The archives in which they are now.
+        """
+        if not self._can_run():
             return []
         with self._starting:
             if self._finisher is None:
                 self._finisher = Finisher(self.settings, self.now)
-        return self._finisher.recover()
+        return self._finisher.recover(left=left)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all that was taken is on disk and all that ended is sealed."""
@@ -301,6 +317,10 @@ class Archivist:
             late=intake.late,
             skipped=dict(self._skipped),
         )
+
+
+def _say_why_not(cause: str, text: str) -> None:
+    say(f"archive-skip-{cause}", f"not archived: {text}", interval_s=_SAID_S)
 
 
 def _find_problem(settings: ArchiveSettings) -> str | None:

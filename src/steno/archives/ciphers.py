@@ -196,6 +196,12 @@ def parse_recipients(texts: Iterable[str]) -> list[Any]:
     Raises:
         ArchiveError: One of them is none, or there is none at all.
     """
+    texts = tuple(texts)
+    if any("secret-key" in text.lower() for text in texts):  # which no message may repeat
+        raise ArchiveError(
+            "a recipient is a secret key of age, not a public one",
+            hint="give the key that begins with age1, make a new pair, and let go of this one",
+        )
     import pyrage  # a library of its own
 
     found = []

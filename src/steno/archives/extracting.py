@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from steno.archives.packing import JSONL, META, TEXT
+from steno.errors import ArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +19,23 @@ def extract(archive: OpenArchive, folder: Path) -> list[Path]:
     """Write the members into a folder, under our own names, over nothing that is there.
 
     Raises:
-        ArchiveError: A member is not what was sealed.
-        OSError: A file of that name is there, or can't be written. What was written, as after
-            any other failure, is removed again.
+        ArchiveError: A member is not what was sealed; or a file of that name is there, or can't be
+            written. What was written, as after any other failure, is removed again.
     """
     archive.verify()
+    try:
+        return _write(archive, folder)
+    except FileExistsError as error:
+        raise ArchiveError(
+            f"{error.filename} is there already",
+            hint="nothing is written over: name another folder",
+        ) from error
+    except OSError as error:
+        place = error.filename or folder
+        raise ArchiveError(f"{place} can't be written: {error.strerror}") from error
+
+
+def _write(archive: OpenArchive, folder: Path) -> list[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     sources: dict[str, Iterator[bytes]] = {META: iter([archive.meta_bytes])}
     if archive.is_batches:

@@ -137,11 +137,16 @@ class Finisher:
         say("archive-seal", f"an archive can't be written now, its lines stay: {told}",
             interval_s=60)  # fmt: skip
 
-    def recover(self, between: Callable[[], None] | None = None) -> list[Path]:
+    def recover(
+        self,
+        between: Callable[[], None] | None = None,
+        left: Callable[[str, str], None] | None = None,
+    ) -> list[Path]:
         """Seal the spools that no process owns.
 
         Args:
             between: Called between two of them.
+            left: Told of each that stays, by its name, and why; without it, a notice is given.
 
         Returns:
             The archives in which they are now.
@@ -153,16 +158,22 @@ class Finisher:
                     between()
                 try:
                     found.append(self._finish(orphan.read(self._keys)))
-                except ArchiveError as error:
-                    orphan.close()
-                    say(f"archive-orphan-{error.reason}", f"a spool of a dead process in "
-                        f"{self._directory} can't be sealed: {error.message}",
-                        interval_s=3600)  # fmt: skip
                 except Exception as error:  # noqa: BLE001 - whatever it is, the others are sealed
+                    if left is not None:
+                        told = error.message if isinstance(error, ArchiveError) else str(error)
+                        left(orphan.name, told or repr(error))
+                    else:
+                        self._note_orphan(error)
                     orphan.close()
-                    self._fail(error)
                 else:
                     orphan.remove()
                     self.sealed += 1
                     self.recovered += 1
         return found
+
+    def _note_orphan(self, error: Exception) -> None:
+        if isinstance(error, ArchiveError):
+            say(f"archive-orphan-{error.reason}", f"a spool of a dead process in "
+                f"{self._directory} can't be sealed: {error.message}", interval_s=3600)  # fmt: skip
+        else:
+            self._fail(error)

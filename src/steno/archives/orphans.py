@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from steno.archives import jsons, placing
 from steno.archives.frames import END, LINES, PLACED, STATUSES, TEXT, Head, read_frames, read_header
+from steno.archives.layout import folder_names, stem_of
 from steno.archives.records import split_text, text_of
 from steno.archives.spools import Ending, Placed, append_placed, owner_file
 from steno.errors import ArchiveError
@@ -273,6 +274,15 @@ class Orphan:
         return SpoolReader(fds, keys.unlock(header.lock))
 
     @property
+    def name(self) -> str:
+        """Where its archive belongs, as a person looks for it; its id where nothing says that."""
+        try:
+            ids = read_header(_File(list(self._files.values())[-1]))[0].ids
+        except (ArchiveError, OSError):
+            return self.spool_id
+        return "/".join((*folder_names(ids), stem_of(ids)))
+
+    @property
     def size(self) -> int:
         """Bytes in its files."""
         return sum(os.fstat(fd).st_size for fd in self._files.values())
@@ -309,6 +319,22 @@ def find_orphans(directory: Path) -> Iterator[Orphan]:
         orphan = _take(directory, spool_id, [name for _, name in sorted(parts)])
         if orphan is not None:
             yield orphan
+
+
+def count_spools(directory: Path) -> int:
+    """Count the requests that are not in an archive yet: those that run, and orphans.
+
+    Raises:
+        ArchiveError: That can't be told.
+    """
+    try:
+        with placing.open_spools(directory) as folder:
+            found = map(_NAME.match, os.listdir(folder))
+            return len({each[1] for each in found if each is not None})
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError as error:
+        raise ArchiveError(f"the spools in {directory} can't be read: {error.strerror}") from error
 
 
 def _take(directory: Path, spool_id: str, names: list[str]) -> Orphan | None:

@@ -16,10 +16,13 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from steno.archives.ciphers import parse_recipients
 from steno.archives.layout import AGE, COMMENT, ZIP
 from steno.archives.meta import Member
+from steno.archives.settings import clean_password
+from steno.errors import ArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -54,6 +57,10 @@ class Packing(Struct, frozen=True):
     compression: str = "deflated"
     level: int | None = None
 
+    def __post_init__(self) -> None:
+        """Clean the password, as whoever opens the archive does."""
+        force_setattr(self, "password", clean_password(self.password))
+
     @property
     def suffix(self) -> str:
         """How the names of the archives end."""
@@ -76,9 +83,11 @@ def pack(
 
     Raises:
         OSError: It could not be written.
-        ArchiveError: A recipient is none.
+        ArchiveError: A recipient is none, or there is neither one nor a password.
     """
     if not packing.recipients:
+        if packing.password is None:  # it would lie there in clear
+            raise ArchiveError("a password is needed to seal", reason="password")
         with open(fd, "r+b", closefd=False) as file:
             _write_zip(file, members, finish, packing)
         return

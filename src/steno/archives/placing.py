@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import stat
 import time
 from typing import TYPE_CHECKING
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = ".tmp"
+# What is written before it has its name, and the sign of an owner.
+_LEFT = re.compile(
+    r"[0-9]{1,20}-[0-9a-f]{16}\.tmp"
+    r"|\.[0-9a-z]{16}\.owner"
+    r"|\.[0-9a-z]{26}\.[0-9]{1,9}\.[0-9a-z]{16}\.spool"
+)
 _PATIENCE_S = 60.0
 
 _held: set[int] = set()
@@ -185,10 +192,13 @@ def publish(fd: int, spools: int, temporary: str, folder: int, name: str) -> Non
 
 
 def remove_leftovers(spools: int) -> int:
-    """Remove the temporary and hidden files of dead processes; returns how many there were."""
+    """Remove the temporary and hidden files of dead processes; returns how many there were.
+
+    Those alone that have a name of our form, and that nobody holds a lock on.
+    """
     removed = 0
     for name in os.listdir(spools):
-        if not name.endswith(_TEMPORARY) and not name.startswith("."):
+        if not _LEFT.fullmatch(name):  # somebody else's
             continue
         fd = open_file(spools, name)
         if fd is None:

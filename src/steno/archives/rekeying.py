@@ -18,7 +18,7 @@ from steno.archives import placing
 from steno.archives.layout import AGE, ZIP
 from steno.archives.meta import Member, encode_meta
 from steno.archives.packing import JSONL, TEXT, Packing, pack
-from steno.archives.reading import Keys, OpenArchive, open_descriptor
+from steno.archives.reading import Keys, OpenArchive, open_archive, open_descriptor
 from steno.archives.records import TEXT_HEAD
 from steno.errors import ArchiveError
 
@@ -46,6 +46,8 @@ def rekey(directory: Path, path: Path, old: Keys, new: Packing) -> Path:
         OSError: The new one can't be written; the old one stays as it is.
     """
     *names, name = path.relative_to(directory).parts
+    if ".." in names:
+        raise ArchiveError(f"{path} is not in {directory}")
     with (
         placing.open_locked(directory, tuple(names), create=False) as folder,
         placing.open_spools(directory, create=True) as spools,
@@ -66,6 +68,18 @@ def rekey(directory: Path, path: Path, old: Keys, new: Packing) -> Path:
         if renamed != name:
             os.unlink(name, dir_fd=folder)
     return path.with_name(renamed)
+
+
+def is_done(path: Path, new: Packing) -> bool:
+    """Tell whether an archive is whole, and under the new password already."""
+    if new.recipients or path.name.endswith(AGE):
+        return False
+    try:
+        with open_archive(path, Keys(new.password)) as archive:
+            archive.verify()
+    except (ArchiveError, OSError):
+        return False
+    return True
 
 
 def _copy(archive: OpenArchive, fd: int, new: Packing) -> None:

@@ -30,12 +30,36 @@ _NAME = (
 )
 _BETWEEN = r"(?:(?:\\?[\"'])?\s{0,8}(?:=>|[:=])|\\?[\"']\s{0,8},)\s{0,8}(?!\[secret\])"
 _BARE = r"[^\s\"',;&}\])\\]+"
+# The last is JSON inside JSON, where an escape is itself escaped.
+_QUOTED = (
+    r"b?\"(?:[^\"\\\n]|\\.)*+\"|b?'(?:[^'\\\n]|\\.)*+'"
+    r"|\\\"(?:[^\"\\\n]|\\\\(?:\\[\"\\]|[^\\])|\\[^\"\\])*+\\\""
+)
+
+
+def _nested(depth: int) -> str:
+    """Make what matches a list or an object; nothing in it is tried in two ways."""
+    inner = f"|{_nested(depth - 1)}" if depth else ""
+    return rf"[\[{{](?:[^\[\]{{}}\"'\\]|\\[nrt]|{_QUOTED}{inner})*+[\]}}]"
+
+
+# One that has no end, because it was cut off, or is nested too deep.
+_OPEN = rf"[\[{{](?:[\s,:\[{{]|\\[nrt]|{_QUOTED})*+(?:\\?[\"']?{_BARE})?"
 _NAMED = re.compile(
     rf"((?:{_NAME}){_BETWEEN})"
-    r"(b?\"(?:[^\"\\\n]|\\.)*\"|b?'(?:[^'\\\n]|\\.)*'|\\\"(?:[^\"\\\n]|\\[^\"])*\\\""
+    rf"({_nested(4)}|{_OPEN}|{_QUOTED}"
     rf"|\\?[\"']?(?:bearer|basic|token|digest|negotiate|apikey)\s+{_BARE}|b?\\?[\"']?{_BARE})",
     re.IGNORECASE,
 )
+# Models have tokens of their own, so the word alone says something only before an equals sign.
+_TOKEN = re.compile(
+    r"((?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9]-)"
+    r"|(?<![A-Za-z0-9])(?:api|bot|csrf|gh|github|gitlab|hf|jwt|oauth|slack|user|xsrf)[-_])"
+    r"token\s{0,2}=(?!=)\s{0,2}(?!\[secret\]|(?:none|null|true|false)\b))"
+    rf"({_QUOTED}|b?\\?[\"']?{_BARE})",
+    re.IGNORECASE,
+)
+_KEY_QUOTE = re.compile(r"(\\?[\"'])\s*(?:=>|[:=])\s*\Z")
 # A cookie's value has parts of its own; it ends with the line, or with the quotation.
 _COOKIE = re.compile(rf"(cookie2?{_BETWEEN}b?(?:\\?[\"'])?)([^\"'\r\n\\]+)", re.IGNORECASE)
 _FIELD = re.compile(r"([?&;])([A-Za-z0-9_.%\-\[\]]{1,64})=([^&;\s\"'<>#\\]+)")
@@ -76,6 +100,8 @@ def scrub(text: str, pause: Callable[[], object] = bool) -> str:
         if "cookie" in low:
             text = _replace(_COOKIE, _hide_value, text, pause)
         text = _replace(_NAMED, _hide_value, text, pause)
+    if "token" in low and "=" in low:
+        text = _replace(_TOKEN, _hide_value, text, pause)
     if "=" in low and ("?" in low or "&" in low or ";" in low):
         text = _replace(_FIELD, _hide_field, text, pause)
     if any(prefix in low for prefix in _PREFIXES):
@@ -87,6 +113,10 @@ def _hide_value(found: re.Match[str]) -> str:
     value = found[2].removeprefix("b")
     quote = value[:2] if value.startswith("\\") else value[:1] if value[:1] in "\"'" else ""
     closed = quote if len(value) > len(quote) and value.endswith(quote) else ""
+    if not quote:
+        # In JSON a number, a list or an object gives way to a text, by which it stays JSON.
+        key = _KEY_QUOTE.search(found[1])
+        quote = closed = key[1] if key else ""
     return f"{found[1]}{quote}{HIDDEN}{closed}"
 
 
@@ -145,11 +175,12 @@ def _replace(
             # What began near the end of the window is looked for again in the next.
             at = end if end == len(text) else end - _OVERLAP
             continue
+        if found.start() > at and end < len(text):
+            # The window may have cut it, and what is left of it may match in another way.
+            at = found.start()
+            continue
         stop = found.end()
         if stop == end and end < len(text):
-            if found.start() > at:
-                at = found.start()
-                continue
             # Longer than a window: all that hangs together goes.
             rest = _REST.match(text, stop)
             stop = rest.end() if rest else stop

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from steno.config import ArchiveConfig
 
 
+def clean_password(text: str | None) -> str | None:
+    """Leave out the blanks around a password; None where nothing else is in it.
+
+    Whoever seals and whoever opens must do the same: a blank that one of them keeps locks all out.
+    """
+    return (text or "").strip() or None
+
+
 class ArchiveSettings(msgspec.Struct, frozen=True):
     """Where archives go, who can open them, and how much of a request they hold.
 
@@ -56,7 +64,7 @@ class ArchiveSettings(msgspec.Struct, frozen=True):
         given = "" if self.directory is None else str(self.directory).strip()
         # An empty text is the current folder to pathlib, and no folder to whoever left it empty.
         change(self, "directory", Path(given).expanduser() if given not in {"", "."} else None)
-        change(self, "password", (self.password or "").strip() or None)
+        change(self, "password", clean_password(self.password))
         kept = tuple(key.strip() for key in self.recipients if key.strip())
         change(self, "recipients", kept)
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from steno.archives.choosing import (
+    find_named,
+    is_of,
+    kind_of,
+    path_below,
+    read_identities,
+    read_password,
+    row_of,
+)
 from steno.archives.identifiers import ArchiveIds
-from steno.archives.layout import AGE, ZIP, find_archives, folder_names
-from steno.archives.settings import ArchiveSettings
+from steno.archives.layout import ZIP, find_archives, folder_names
+from steno.archives.settings import ArchiveSettings, clean_password
 from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, number, print_json, print_line, print_table, progress_line
 from steno.errors import ArchiveError
@@ -39,8 +46,8 @@ def command() -> None:
 
     \b
     Examples:
-      steno archive find --user 714affbb --message 2e5b92d9
-      steno archive open 2e5b92d9 --password-file secret.txt
+      steno archive find --user user-1 --message message-1
+      steno archive open message-1 --password-file secret.txt
       steno archive verify
     """
 
@@ -56,6 +63,10 @@ def _key_options(function: _F) -> _F:
     function = click.option(
         "--identity", metavar="FILE", help="age identities that open what was sealed to them."
     )(function)
+    return _password_option(function)
+
+
+def _password_option(function: _F) -> _F:
     return click.option(
         "--password-file", metavar="FILE", help="A file whose first line is the password."
     )(function)
@@ -75,64 +86,20 @@ class _Place:
 
         password = self.config.password
         if password_file is not None:
-            password = _first_line(password_file)
-        if not password and identity is None and ZIP in kinds and sys.stdin.isatty():
+            password = read_password(password_file)
+        needed = not clean_password(password) and identity is None and ZIP in kinds
+        if needed and sys.stdin.isatty():
             password = click.prompt("password", hide_input=True, err=True)
         identities = ()
         if identity is not None:
-            identities = tuple(parse_identities(Path(identity).read_text(encoding="utf-8")))
-        return Keys((password or "").strip() or None, identities)
+            identities = tuple(parse_identities(read_identities(identity)))
+        return Keys(clean_password(password), identities)
 
     def find(self, names: tuple[str, ...]) -> list[Path]:
         """Find archives by their paths or the ids of their messages; all, where none is named."""
         if not names:
             return [path for path, _ in find_archives(self.directory)]
-        found: list[Path] = []
-        for name in names:
-            if os.path.lexists(name) and not os.path.isdir(name):
-                found.append(Path(name))
-                continue
-            wanted = [
-                path
-                for path, _ in find_archives(self.directory)
-                if _is_of(path, safe_name(name))
-            ]  # fmt: skip
-            if not wanted:
-                raise ArchiveError(
-                    f"there is no archive of {name!r} in {self.directory}",
-                    hint="`steno archive ls` lists what is there",
-                    reason="missing",
-                )
-            found += wanted
-        return found
-
-
-def _first_line(path: str) -> str:
-    text = Path(path).read_text(encoding="utf-8").split("\n", 1)[0].strip()
-    if not text:
-        raise ArchiveError(f"{path} holds no password", reason="password")
-    return text
-
-
-def _is_of(path: Path, stem: str) -> bool:
-    return path.name.startswith(f"{stem}.")
-
-
-def _kind(path: Path) -> str:
-    return AGE if path.name.endswith(AGE) else ZIP
-
-
-def _row(path: Path, status: os.stat_result) -> dict[str, Any]:
-    changed = datetime.fromtimestamp(status.st_mtime, UTC)
-    return {
-        "path": str(path),
-        "user": path.parent.parent.name,
-        "chat": path.parent.name,
-        "archive": path.name,
-        "sealed_with": "age" if _kind(path) == AGE else "password",
-        "bytes": status.st_size,
-        "changed_at": changed.isoformat(timespec="seconds").replace("+00:00", "Z"),
-    }
+        return [path for name in names for path in find_named(self.directory, name)]
 
 
 def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -157,12 +124,18 @@ def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 @json_option
 def ls(home: str | None, config_path: str | None, directory: str | None, as_json: bool) -> None:
     """List the archives; no password is needed."""
+    from steno.archives.orphans import count_spools  # which loads the compressors
+
     place = _Place(home, config_path, directory)
-    rows = [_row(path, status) for path, status in find_archives(place.directory)]
+    rows = [row_of(path, status) for path, status in find_archives(place.directory)]
     if rows or as_json:
         _print_rows(rows, as_json=as_json)
     else:
         click.echo(f"no archives in {clean(place.directory)}", err=True)
+    waiting = count_spools(place.directory)
+    if waiting:
+        told = "not sealed yet; `steno archive seal` seals what killed processes left"
+        click.echo(f"{waiting} request(s) are {told}", err=True)
 
 
 @command.command("find")
@@ -182,11 +155,11 @@ def find(
     ids = ArchiveIds(user_id=user, chat_id=chat, message_id=message or "-")
     user_folder, chat_folder = folder_names(ids)
     rows = [
-        _row(path, status)
+        row_of(path, status)
         for path, status in find_archives(place.directory)
         if (not user or path.parent.parent.name == user_folder)
         and (not chat or path.parent.name == chat_folder)
-        and (not message or _is_of(path, safe_name(message)))
+        and (not message or is_of(path, safe_name(message)))
     ]
     if not rows:
         click.echo(f"no such archive in {clean(place.directory)}", err=True)
@@ -216,22 +189,35 @@ def open_(
 
     place = _Place(home, config_path, directory)
     paths = place.find(archives)
-    keys = place.keys(password_file, identity, map(_kind, paths))
+    keys = place.keys(password_file, identity, map(kind_of, paths))
+    as_json = as_json or as_jsonl
     for path in paths:
-        with open_archive(path, keys) as archive:
-            archive.verify()
-            if output is not None:
-                folder = Path(output, path.name) if len(paths) > 1 else Path(output)
-                for written in extract(archive, folder):
-                    click.echo(f"written: {clean(written)}", err=True)
-            elif only_meta:
-                text = archive.meta_bytes.decode("utf-8", "replace").rstrip("\n")
-                if as_json:
-                    print_line(archive.meta_bytes.replace(b"\n", b" "))
+        try:
+            with open_archive(path, keys) as archive:
+                archive.verify()
+                if output is not None:
+                    folder = Path(output, path.name) if len(paths) > 1 else Path(output)
+                    for written in extract(archive, folder):
+                        click.echo(f"written: {clean(written)}", err=True)
+                    continue
+                if len(paths) > 1:
+                    # Only logs have comments: JSON is to stay clean.
+                    click.echo(f"# {clean(path)}", err=as_json or only_meta)
+                if only_meta:
+                    _print_meta(archive, as_json=as_json)
                 else:
-                    click.echo(clean(text, lines=True))
-            else:
-                _print_records(archive, as_json=as_json or as_jsonl)
+                    _print_records(archive, as_json=as_json)
+        except ArchiveError as error:
+            told = f"{path}: {error.message}"
+            raise ArchiveError(told, hint=error.hint, reason=error.reason) from error
+
+
+def _print_meta(archive: OpenArchive, *, as_json: bool) -> None:
+    if as_json:
+        print_line(archive.meta_bytes.replace(b"\n", b" "))
+    else:
+        text = archive.meta_bytes.decode("utf-8", "replace").rstrip("\n")
+        click.echo(clean(text, lines=True))
 
 
 def _print_records(archive: OpenArchive, *, as_json: bool) -> None:
@@ -258,31 +244,31 @@ def verify(
     """Read archives whole and check them; exit code 1 where one is not what was sealed.
 
     Without ARCHIVES, all of them. A line for each says ok, or what is wrong: password, truncated,
-    tampered, foreign.
+    tampered, foreign, missing, other.
     """
-    from steno.archives.reading import open_archive  # which loads the compressors
+    from steno.archives.checking import check, failure  # which loads the compressors
 
     place = _Place(home, config_path, directory)
-    paths = place.find(archives)
-    keys = place.keys(password_file, identity, map(_kind, paths))
-    failed = 0
-    for path in paths:
-        row: dict[str, Any] = {"path": str(path), "result": "ok", "message": ""}
+    found: list[tuple[Path, ArchiveError | None]] = []
+    if not archives:
+        found = [(path, None) for path in place.find(())]
+    for name in archives:
         try:
-            with open_archive(path, keys) as archive:
-                archive.verify()
-                meta = archive.meta
-                row |= {"status": meta.status, "complete": meta.complete}
-                row |= {"records": meta.records, "dropped": meta.dropped}
+            found += [(path, None) for path in place.find((name,))]
         except ArchiveError as error:
-            failed += 1
-            row |= {"result": error.reason, "message": error.message}
+            found.append((Path(name), error))
+    kinds = [kind_of(path) for path, problem in found if not problem]
+    keys = place.keys(password_file, identity, kinds)
+    failed = 0
+    for path, problem in found:
+        row = {"path": str(path), **(failure(problem) if problem else check(path, keys))}
+        failed += row["result"] != "ok"
         if as_json:
             print_json([row])
         else:
             told = f": {row['message']}" if row["message"] else ""
             click.echo(f"{row['result']:9}  {clean(path)}{clean(told)}")
-    if not paths:
+    if not found:
         click.echo(f"no archives in {clean(place.directory)}", err=True)
     if failed:
         sys.exit(1)
@@ -305,27 +291,32 @@ def rekey(
     Without ARCHIVES, all of them, and what dead processes left under the old password. One that
     can't be opened stays as it is, and the exit code is 1.
     """
-    from steno.archives.rekeying import rekey as seal_anew  # which loads the compressors
+    from steno.archives.rekeying import is_done  # which loads the compressors
+    from steno.archives.rekeying import rekey as seal_anew
 
     place = _Place(home, config_path, directory)
     packing = _new_packing(place, new_password_file, recipients)
     paths = place.find(archives)
-    keys = place.keys(password_file, identity, map(_kind, paths))
-    if not archives:
-        _recover(place, keys)
+    keys = place.keys(password_file, identity, map(kind_of, paths))
+    if not archives and keys.password:
+        _recover(place, keys, ())  # while somebody knows the old password
         paths = place.find(())
     show = progress_line("sealing archive")
-    failed = 0
+    failed = already = 0
     for done, path in enumerate(paths, 1):
         try:
-            seal_anew(place.directory, _inside(place.directory, path), keys, packing)
+            seal_anew(place.directory, path_below(place.directory, path), keys, packing)
         except (ArchiveError, OSError) as error:
-            failed += 1
-            reason = error.message if isinstance(error, ArchiveError) else str(error)
-            click.echo(f"{clean(path)} stays as it is: {clean(reason)}", err=True)
+            if getattr(error, "reason", "") == "password" and is_done(path, packing):
+                already += 1  # by a round that was cut short
+            else:
+                failed += 1
+                told = error.message if isinstance(error, ArchiveError) else str(error)
+                click.echo(f"{clean(path)} stays as it is: {clean(told)}", err=True)
         if show:
             show(done, len(paths))
-    click.echo(f"{len(paths) - failed} of {len(paths)} archives were sealed anew")
+    told = f", {already} had the new password already" if already else ""
+    click.echo(f"{len(paths) - failed - already} of {len(paths)} archives were sealed anew{told}")
     if failed:
         sys.exit(1)
 
@@ -335,41 +326,73 @@ def _new_packing(place: _Place, password_file: str | None, recipients: tuple[str
     from steno.archives.packing import Packing  # which loads the compressors
 
     password = None
+    if recipients and password_file is not None:
+        raise click.UsageError("give --new-password-file or --new-recipient, not both")
     if recipients:
         parse_recipients(recipients)
     elif password_file is not None:
-        password = _first_line(password_file)
+        password = read_password(password_file, "--new-password-file")
     elif sys.stdin.isatty():
         password = click.prompt("new password", hide_input=True, confirmation_prompt=True, err=True)
+        if not clean_password(password):
+            raise click.UsageError("the new password is empty")
     else:
         raise click.UsageError("give --new-password-file or --new-recipient")
     config = place.config
     return Packing(password, recipients, config.compression, config.compresslevel)
 
 
-def _inside(directory: Path, path: Path) -> Path:
-    """Name an archive by the folder of all, under which it is looked for without links."""
-    try:
-        return directory / path.absolute().relative_to(directory.absolute())
-    except ValueError as error:
-        raise ArchiveError(f"{path} is not in {directory}", hint="--dir names the folder") from (
-            error
+@command.command("seal")
+@_folder_options
+@_password_option
+@json_option
+def seal(
+    home: str | None, config_path: str | None, directory: str | None, password_file: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Seal what killed processes left, which else the next start of the program does.
+
+    Prints the archives. What can't be opened stays as it is, and the exit code is 1.
+    """
+    from steno.archives.orphans import count_spools  # which loads the compressors
+
+    place = _Place(home, config_path, directory)
+    if not count_spools(place.directory):
+        click.echo(f"nothing to seal in {clean(place.directory)}", err=True)
+        return
+    recipients = place.config.recipients
+    keys = place.keys(password_file, None, () if recipients else (ZIP,))
+    sealed, left = _recover(place, keys, recipients)
+    if sealed:
+        _print_rows([row_of(path, path.stat()) for path in sealed], as_json=as_json)
+    running = count_spools(place.directory) - left
+    if running > 0:
+        click.echo(f"{running} request(s) are still running", err=True)
+    if left:
+        sys.exit(1)
+
+
+def _recover(place: _Place, keys: Keys, recipients: tuple[str, ...]) -> tuple[list[Path], int]:
+    """Seal what dead processes left: the archives, and how many requests could not be opened."""
+    from msgspec.structs import replace
+
+    from steno.archives.archivist import Archivist  # which loads the compressors
+
+    archivist = Archivist(
+        replace(
+            ArchiveSettings.from_config(place.config),
+            enabled=True, directory=place.directory, password=keys.password, recipients=recipients,
         )
+    )  # fmt: skip
+    if not keys.password and not archivist.settings.recipients:
+        raise ArchiveError("a password is needed", hint="--password-file names it")
+    problem = archivist.find_problem()
+    if problem:
+        raise ArchiveError(f"nothing can be sealed: {problem}")
+    left = []
 
+    def tell(name: str, why: str) -> None:
+        left.append(name)
+        click.echo(f"not sealed: {clean(name)}: {clean(why)}", err=True)
 
-def _recover(place: _Place, keys: Keys) -> None:
-    """Seal what dead processes left under the old password, while somebody knows it."""
-    import time
-
-    from steno.archives.finishing import Finisher  # which loads the compressors
-
-    if keys.password:
-        settings = ArchiveSettings.from_config(place.config)
-        values = {"directory": place.directory, "password": keys.password, "recipients": ()}
-        Finisher(_changed(settings, values), time.time).recover()
-
-
-def _changed(settings: ArchiveSettings, values: dict[str, Any]) -> ArchiveSettings:
-    import msgspec
-
-    return ArchiveSettings(**{**msgspec.structs.asdict(settings), **values})
+    return list(dict.fromkeys(archivist.recover(tell))), len(left)

@@ -86,6 +86,30 @@ def test_no_pyzipper(begin, ids, capsys, monkeypatch):
     assert "pyzipper is not installed: pip install steno[archives]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("broken", ["recipients", "secret", "pyzipper"])
+def test_begin_without_what_is_needed(begin, base, ids, make_line, capsys, monkeypatch, broken):
+    """Where nothing can be sealed, no threads begin to fail, and the cause is said once."""
+    real = importlib.util.find_spec
+    if broken == "pyzipper":
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: None if name == "pyzipper" else real(name)
+        )
+        archivist = begin()
+    else:
+        key = "age1x" if broken == "recipients" else "AGE-SECRET-KEY-1QQPQRLUSAHYXZZ"
+        archivist = begin(recipients=(key,))
+    archivist.begin()
+    archivist.begin()
+    assert archivist.open(ids) is None
+
+    assert not archivist.is_running
+    assert not [each for each in threading.enumerate() if each.name.startswith("steno-archive")]
+    err = capsys.readouterr().err
+    assert err.count("not archived: ") == err.count("\n") == 1
+    assert "QQPQRL" not in err
+    assert archivist.recover() == []
+
+
 def test_temporary_chats(begin, base):
     """A temporary chat is never archived."""
     assert begin(api_calls=True).open(ArchiveIds("u", "s", "local:x", "m", "r")) is None

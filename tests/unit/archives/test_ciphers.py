@@ -87,3 +87,16 @@ def test_crypto_is_loaded_late():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("text", ["{}", "age: {}"])
+@pytest.mark.parametrize("lower", [False, True])
+def test_a_secret_key_is_never_shown(text, lower):
+    """A secret key in the place of a public one is refused, and not repeated."""
+    secret = "AGE-SECRET-KEY-1QQPQRLUSAHYXZZ"
+    text = text.format(secret.lower() if lower else secret)
+    with pytest.raises(ArchiveError, match="secret key of age") as caught:
+        parse_recipients([text])
+
+    told = f"{caught.value.message} {caught.value.hint} {caught.value}".lower()
+    assert "qqpqrl" not in told

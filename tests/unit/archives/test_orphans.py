@@ -5,7 +5,7 @@ import os
 import pytest
 
 from steno.archives.ciphers import PasswordKeys
-from steno.archives.orphans import SpoolReader, find_orphans
+from steno.archives.orphans import SpoolReader, count_spools, find_orphans
 from steno.archives.records import encode_line, text_of
 from steno.archives.spools import SpoolWriter
 from steno.errors import ArchiveError
@@ -60,6 +60,28 @@ def test_orphans_are_taken_once(spool, base):
     (orphan,) = find_orphans(base)
     orphan.remove()
     assert not list((base / ".spool").glob("[!.]*"))
+
+
+def test_what_waits_is_counted(spool, base):
+    """A request counts once, however many files it has, and no other file counts."""
+    assert count_spools(base / "none") == 0
+    (base / ".spool" / "notes.spool").write_bytes(b"")
+    first = base / ".spool" / spool.names[0]
+    first.with_name(spool.names[0].replace(".0.", ".1.")).write_bytes(b"")
+
+    assert count_spools(base) == 1
+
+
+def test_an_orphan_has_a_name(spool, base):
+    """An orphan is called as its archive will be, or by its id where its header is damaged."""
+    spool.abandon()
+    (orphan,) = find_orphans(base)
+    assert orphan.name == "user/chat/message"
+    orphan.close()
+    (base / ".spool" / spool.names[0]).write_bytes(b"x")
+    (orphan,) = find_orphans(base)
+    assert orphan.name == orphan.spool_id
+    orphan.close()
 
 
 def test_a_torn_tail(spool, base):

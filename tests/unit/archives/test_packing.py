@@ -8,6 +8,7 @@ import pyzipper
 
 from steno.archives.layout import COMMENT
 from steno.archives.packing import PAD, Packing, pack
+from steno.errors import ArchiveError
 
 CONTENTS = b"some text that repeats, " * 40_000
 
@@ -61,3 +62,12 @@ def test_age_opens_it(tmp_path, age_keys):
         assert archive.testzip() is None
         assert archive.read("logs.txt") == CONTENTS
     assert b"some text" not in path.read_bytes()
+
+
+def test_passwords_are_cleaned(tmp_path):
+    """Blanks around a password are left out, and without one nothing is written in clear."""
+    assert Packing(" new secret \n").password == "new secret"
+    path = tmp_path / "x.zip"
+    with pytest.raises(ArchiveError, match="password"):
+        write(path, Packing("  "))
+    assert not path.stat().st_size

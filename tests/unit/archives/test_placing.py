@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from steno.archives import placing
+from steno.identity import new_recorder_id, new_session_id
 
 # Python 3.12 warns of what is tested here: a fork while threads run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -74,11 +75,23 @@ def test_publish(base):
 def test_leftovers(base):
     """Temporary files of the dead are removed, those of the living are not."""
     with placing.open_spools(base, create=True) as spools:
-        (base / ".spool" / "1-dead.tmp").write_bytes(b"")
-        (base / ".spool" / ".x.0.spool").write_bytes(b"")
+        owner, spool = new_recorder_id(), new_session_id()
+        for left in (f"1-{16 * 'a'}.tmp", f".{owner}.owner", f".{spool}.0.{owner}.spool"):
+            (base / ".spool" / left).write_bytes(b"")
         with placing.temporary_file(spools) as (_, name):
-            assert placing.remove_leftovers(spools) == 2
+            assert placing.remove_leftovers(spools) == 3
             assert os.listdir(base / ".spool") == [name]
+
+
+def test_leftovers_of_others(base):
+    """What has no name of our form is not ours: it stays."""
+    foreign = {".gitkeep", "notes.tmp", ".nfs0001", "1-dead.tmp", ".x.0.spool", ".a.owner"}
+    with placing.open_spools(base, create=True) as spools:
+        for name in foreign:
+            (base / ".spool" / name).write_bytes(b"")
+
+        assert placing.remove_leftovers(spools) == 0
+        assert set(os.listdir(base / ".spool")) == foreign
 
 
 def test_a_child_lets_go(base):

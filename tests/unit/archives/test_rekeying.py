@@ -9,7 +9,7 @@ from steno.archives.ciphers import parse_identities
 from steno.archives.layout import find_archives
 from steno.archives.packing import Packing
 from steno.archives.reading import Keys
-from steno.archives.rekeying import rekey
+from steno.archives.rekeying import is_done, rekey
 from steno.errors import ArchiveError
 
 
@@ -68,6 +68,23 @@ def test_a_name_that_is_taken(archive, base, age_keys):
     with pytest.raises(ArchiveError, match="is there already"):
         rekey(base, path, Keys("correct horse"), Packing(None, (public,)))
     assert path.exists()
+
+
+def test_done_already(archive, base):
+    """An archive is done where the new password opens all of it, and is damaged nowhere."""
+    (path,) = archive("a")
+
+    assert is_done(path, Packing("correct horse "))
+    assert not is_done(path, Packing("new"))
+    assert not is_done(path, Packing(None, ("age1x",)))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not is_done(path, Packing("correct horse"))
+
+
+def test_outside(base):
+    """A path that leaves the folder is refused."""
+    with pytest.raises(ArchiveError, match="is not in"):
+        rekey(base, base / ".." / "x" / "y.zip", Keys("x"), Packing("new"))
 
 
 def test_missing(base):

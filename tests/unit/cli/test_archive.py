@@ -169,7 +169,8 @@ def test_rekey(folder, run, tmp_path, monkeypatch):
     assert (code, "3 of 3" in out) == (0, True)
     assert run("archive", "verify")[0] == 1
     assert run("archive", "verify", "--password-file", tmp_path / "new")[0] == 0
-    code, out, err = run("archive", "rekey", "m1", "--new-password-file", tmp_path / "new")
+    (tmp_path / "newer").write_text("newer\n")
+    code, out, err = run("archive", "rekey", "m1", "--new-password-file", tmp_path / "newer")
     assert (code, "0 of 1" in out, "stays as it is" in err) == (1, True, True)
     assert run("archive", "rekey")[0] == 2
 
@@ -187,18 +188,23 @@ def test_rekey_to_recipients(folder, run, tmp_path):
     assert "identity is needed" in run("archive", "open", "m1")[2]
 
 
-def test_rekey_takes_what_was_left_behind(folder, run, tmp_path):
-    """Lines that a dead process left under the old password are sealed while it is known."""
+def leave(folder, password=PASSWORD, message="left"):
+    """Have a process killed over a request, and so leave its spool."""
     code = (
         "import os, sys, time\nfrom pathlib import Path\nfrom steno.archives import *\n"
         "from steno.logs.lines import LogLine\n"
         f"a = Archivist(ArchiveSettings(enabled=True, directory=Path({str(folder)!r}),"
-        f" password={PASSWORD!r}))\n"
-        "s = a.open(ArchiveIds('u1', 's', 'c1', 'left', 'r'))\n"
+        f" password={password!r}))\n"
+        f"s = a.open(ArchiveIds('u1', 's', 'c1', {message!r}, 'r'))\n"
         "s.take(LogLine(time.time(), 10, 'DEBUG', 'x', 'left'))\n"
         "a.flush()\nos._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rekey_takes_what_was_left_behind(folder, run, tmp_path):
+    """Lines that a dead process left under the old password are sealed while it is known."""
+    leave(folder)
     (tmp_path / "new").write_text("new\n")
 
     assert "4 of 4" in run("archive", "rekey", "--new-password-file", tmp_path / "new")[1]
@@ -212,3 +218,227 @@ def test_a_folder_of_the_same_name(folder, run, tmp_path, monkeypatch):
 
     code, out, _ = run("archive", "open", "m1")
     assert (code, "r1" in out) == (0, True)
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Give what makes a person sit at the terminal, who answers the question for a password."""
+
+    def answer(text):
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("click.prompt", lambda *_, **__: text)
+
+    return answer
+
+
+def test_rekey_at_the_prompt(folder, run, tmp_path, answer):
+    """Blanks around a new password are left out, as they are wherever one is read."""
+    answer("new secret ")
+    assert run("archive", "rekey")[0] == 0
+    (tmp_path / "new").write_text("new secret \n")
+
+    assert run("archive", "verify", "--password-file", tmp_path / "new")[0] == 0
+
+
+def test_rekey_to_nothing(folder, run, answer):
+    """An empty new password is refused, and nothing is changed."""
+    answer("  ")
+    code, _, err = run("archive", "rekey")
+
+    assert (code, "the new password is empty" in err) == (2, True)
+    assert run("archive", "verify")[0] == 0
+
+
+def test_verify_goes_on(folder, run, tmp_path):
+    """A path that is no archive has a line of its own, and what comes after it is checked."""
+    os.mkfifo(tmp_path / "fifo.zip")
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "link.zip").symlink_to("nowhere")
+    odd = [tmp_path / name for name in ("fifo.zip", "folder.zip", "link.zip", "none.zip")]
+    code, out, err = run("archive", "verify", *odd, "m9", "m1", "--json")
+
+    assert (code, err) == (1, "")
+    assert [row["result"] for row in rows(out)] == [
+        "foreign", "foreign", "other", "missing", "missing", "ok",
+    ]  # fmt: skip
+    assert [row["path"] for row in rows(out)][:5] == [*map(str, odd), "m9"]
+
+
+def test_verify_survives_the_disk(folder, run, monkeypatch):
+    """A file that the disk does not give back is a result too."""
+    from steno.archives import checking
+
+    real = checking.open_archive
+
+    def fail(path, keys):
+        if path.name == "m2.zip":
+            raise OSError(5, "Input/output error")
+        return real(path, keys)
+
+    monkeypatch.setattr(checking, "open_archive", fail)
+    code, out, _ = run("archive", "verify", "--json")
+
+    assert code == 1
+    assert sorted(row["result"] for row in rows(out)) == ["ok", "ok", "other"]
+
+
+def test_open_says_which(folder, run, tmp_path):
+    """Of several archives, an error names its own."""
+    (tmp_path / "wrong").write_text("wrong\n")
+    _, _, err = run("archive", "open", "m1", "m2", "--password-file", tmp_path / "wrong")
+
+    assert f"{folder / 'u1' / 'c1' / 'm1.zip'}: the password is wrong" in err
+
+
+def test_open_with_headings(folder, run):
+    """Several archives have a heading each, which is never among records that are JSON."""
+    (second,) = (folder / "u1").glob("api*/m2.zip")
+    heading = f"# {second}"
+    _, out, _ = run("archive", "open", "m1", "m2")
+    assert heading in out.splitlines()
+    _, out, err = run("archive", "open", "m1", "m2", "--jsonl")
+    assert heading in err.splitlines()
+    assert len(rows(out)) == 2
+    _, out, err = run("archive", "open", "m1", "m2", "--meta", "--json")
+    assert heading in err.splitlines()
+    assert len(rows(out)) == 2
+
+
+@pytest.mark.parametrize("option", ["--password-file", "--identity"])
+def test_key_files_that_are_none(folder, run, tmp_path, option):
+    """A key file that is missing or is no text is named in a sentence, with what to do."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x80")
+    code, _, err = run("archive", "open", "m1", option, tmp_path / "nope")
+    assert (code, "Errno" in err) == (1, False)
+    assert f"there is no file {tmp_path / 'nope'}" in err
+    assert f"hint: {option} names" in err
+    code, _, err = run("archive", "open", "m1", option, tmp_path / "binary")
+    assert (code, "defect" in err) == (1, False)
+    assert "binary is no text" in err
+    assert "hint:" in err
+    code, _, err = run("archive", "open", "m1", option, tmp_path)
+    assert (code, "Errno" in err, "can't be read" in err) == (1, False, True)
+
+
+def test_open_over_what_is_there(folder, run, tmp_path):
+    """A file that is in the way is named in a sentence, with what to do."""
+    assert run("archive", "open", "m1", "-o", tmp_path / "out")[0] == 0
+    code, _, err = run("archive", "open", "m1", "-o", tmp_path / "out")
+
+    assert (code, "Errno" in err) == (1, False)
+    assert "meta.json is there already" in err
+    assert "hint: nothing is written over: name another folder" in err
+
+
+def test_a_mistyped_path(folder, run, tmp_path):
+    """What looks like a path is a file that is not there, not the id of a message."""
+    for name in ("/nonexist.zip", "x.steno.age", "a/b"):
+        _, _, err = run("archive", "open", name)
+        assert f"there is no file {name}" in err
+    _, _, err = run("archive", "open", f"{tmp_path}/")
+    assert "is a folder" in err
+
+
+def test_rekey_takes_one_key(folder, run, tmp_path):
+    """A new password beside a public key would be of no use: it is refused."""
+    (tmp_path / "new").write_text("new\n")
+    code, _, err = run(
+        "archive", "rekey", "--new-recipient", "age1x", "--new-password-file", tmp_path / "new"
+    )
+
+    assert (code, "--new-recipient" in err) == (2, True)
+
+
+def test_rekey_stays_inside(folder, run, tmp_path):
+    """A path that leaves the folder by ``..`` is not in it."""
+    (tmp_path / "new").write_text("new\n")
+    other = tmp_path / "other"
+    other.mkdir()
+    (folder / "u1" / "c1" / "m1.zip").rename(other / "x.zip")
+    whole = (other / "x.zip").read_bytes()
+    path = f"{folder}/../other/x.zip"
+    code, _, err = run("archive", "rekey", path, "--new-password-file", tmp_path / "new")
+
+    assert (code, "is not in" in err) == (1, True)
+    assert (other / "x.zip").read_bytes() == whole
+    within = f"{folder}/u1/../u2/api/r3.zip"
+    assert run("archive", "rekey", within, "--new-password-file", tmp_path / "new")[0] == 0
+
+
+def test_help_has_whole_ids(run):
+    """The examples name ids as they count: whole."""
+    _, out, _ = run("archive", "--help")
+
+    assert "steno archive find --user user-1 --message message-1" in out
+    assert "714affbb" not in out
+
+
+def test_ls_says_what_waits(folder, run):
+    """Requests that are not sealed yet are counted, so that nobody takes them for lost."""
+    assert "not sealed" not in run("archive", "ls")[2]
+    leave(folder)
+    leave(folder, "another", "foreign")
+    code, out, err = run("archive", "ls", "--json")
+
+    assert (code, len(rows(out))) == (0, 3)
+    assert "2 request(s) are not sealed yet" in err
+    assert "steno archive seal" in err
+
+
+def test_seal(folder, run):
+    """What killed processes left is sealed and named; what can't be opened is said and stays."""
+    leave(folder)
+    leave(folder, "another", "foreign")
+    code, out, err = run("archive", "seal", "--json")
+
+    assert code == 1
+    (row,) = rows(out)
+    assert (row["user"], row["archive"]) == ("u1", "left.zip")
+    assert "not sealed: u1/c1/foreign: another password sealed the spool" in err
+    assert "left" in run("archive", "open", "left")[1]
+    assert len(list((folder / ".spool").glob("*.spool"))) == 1
+
+
+def test_seal_by_a_password_file(folder, run, tmp_path, monkeypatch):
+    """The password may be another than the configured one, and archiving may be off."""
+    monkeypatch.setenv("SESSION_LOG_STORE_ENABLED", "false")
+    leave(folder, "another")
+    (tmp_path / "key").write_text("another\n")
+    code, out, err = run("archive", "seal", "--password-file", tmp_path / "key")
+
+    assert (code, err) == (0, "")
+    assert "left.zip" in out
+    assert run("archive", "open", "left", "--password-file", tmp_path / "key")[0] == 0
+
+
+def test_seal_nothing(folder, run):
+    """Where nothing waits, that is said, and no password is asked for."""
+    code, out, err = run("archive", "seal")
+    assert (code, out) == (0, "")
+    assert "nothing to seal" in err
+    assert run("archive", "seal", "--dir", folder / "none")[0] == 0
+
+
+def test_seal_leaves_the_living(folder, run):
+    """What a running process is still writing is left to it."""
+    archivist = Archivist(ArchiveSettings(enabled=True, directory=folder, password=PASSWORD))
+    spool = archivist.open(ArchiveIds("u1", "s", "c1", "running", "r"))
+    spool.take(LogLine(time.time(), 10, "DEBUG", "x", "x"))
+    assert archivist.flush()
+    code, out, err = run("archive", "seal")
+    assert (code, out) == (0, "")
+    assert "1 request(s) are still running" in err
+    spool.end("ok")
+    assert archivist.close()
+
+
+def test_rekey_again(folder, run, tmp_path):
+    """What is under the new password already is done: a round that was cut short goes on."""
+    (tmp_path / "new").write_text("new\n")
+    assert run("archive", "rekey", "m1", "--new-password-file", tmp_path / "new")[0] == 0
+    code, out, err = run("archive", "rekey", "--new-password-file", tmp_path / "new")
+    assert (code, err) == (0, "")
+    assert "2 of 3 archives were sealed anew, 1 had the new password already" in out
+    code, out, _ = run("archive", "rekey", "--new-password-file", tmp_path / "new")
+    assert (code, "0 of 3" in out, "3 had" in out) == (0, True, True)
+    assert run("archive", "verify", "--password-file", tmp_path / "new")[0] == 0
