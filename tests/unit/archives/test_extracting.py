@@ -1,5 +1,6 @@
 """Writing what is in an archive into a folder."""
 
+import json
 import stat
 
 import pytest
