@@ -77,6 +77,8 @@ class ClientConnection(asyncio.Protocol):
         self.remote = str(peer[0]) if isinstance(peer, tuple) else None
         self._heard_s = self._loop.time()
         self._crowd.connections.add(self)
+        if self._crowd.stopping:  # it was on its way; so may be its request
+            self._loop.call_later(_LINGER_S, self.end_if_idle)
 
     def data_received(self, data: bytes) -> None:
         """Read what came."""
@@ -84,10 +86,11 @@ class ClientConnection(asyncio.Protocol):
             return
         self._heard_s = self._loop.time()
         parser = self._parser
+        before = parser.coming
         parser.feed(data)
         if not parser.in_head:
             self._head_since_s = None
-        elif self._head_since_s is None:
+        elif self._head_since_s is None or parser.coming is not before:
             self._head_since_s = self._heard_s
         if self._task is None:
             self._go_on()
@@ -159,7 +162,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _settle(self, request: ClientRequest, reply: ClientReply) -> None:
         """Go on behind a reply, or end the connection."""
-        if self._is_gone or self._transport.is_closing():
+        if self._is_lingering or self._transport.is_closing():
             return
         if not reply.is_ended:
             self._break_off(reply)
@@ -169,6 +172,8 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
         else:
             self._heard_s = self._loop.time()
+            if request.waiting:
+                request.let_go()  # else the connection would pause for what nobody takes
             self._go_on()
             self._pace()
 
@@ -214,6 +219,8 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.pause_reading()
             else:
                 self._heard_s = self._loop.time()
+                if self._head_since_s is not None:
+                    self._head_since_s = self._heard_s
                 self._transport.resume_reading()
 
     # -- what requests and replies need ------------------------------------------------------

@@ -120,6 +120,11 @@ class ClientRequest:
             pieces.append(data)
         return b"".join(pieces)
 
+    def let_go(self) -> None:
+        """Forget what came of the body: nobody reads it any more."""
+        self._pieces.clear()
+        self.waiting = 0
+
     # -- what the connection says ------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hmac
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -69,6 +70,10 @@ def parse_address(text: str) -> Address:
     return Address(host.strip("[]") or "127.0.0.1", number)
 
 
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]*)?", re.ASCII)
+"""A Host header: a name or an address, and perhaps a port; nothing that parts a URL."""
+
+
 class Guard:
     """Decides for one listener.
 
@@ -110,7 +115,7 @@ class Guard:
                 return target, None
             return target, "this listener needs its token: header x-steno-token, or /~TOKEN/..."
         host = headers.get("host", "")
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if is_loopback(name):
+        found = _HOST.fullmatch(host)
+        if found is not None and is_loopback(found[1]):
             return target, None
         return target, f"this listener answers to loopback names only, not to {host!r}"

@@ -64,7 +64,11 @@ class Listener:
         """Take no more connections; each that is open ends behind its reply."""
         self._crowd.stopping = True
         if self._server is not None:
-            self._server.close()
+            loop = self._crowd.loop
+            for sock in self._server.sockets:
+                loop.remove_reader(sock.fileno())
+            # A connection that was taken just now would be lost, open, in a server that is closed.
+            loop.call_soon(self._server.close)
         for each in list(self._crowd.connections):
             each.end_if_idle()
 

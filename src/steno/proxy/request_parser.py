@@ -58,21 +58,26 @@ class RequestParser:
         if self.is_last:
             return
         self._fruitless += len(data)
-        self._feed(data)
+        rest = self._feed(data)
+        while rest is not None:  # a call within the call would go too deep: offers may be many
+            rest = self._feed(rest)
         if self._fruitless > MAX_HEAD:
             self.stop(RefusedHeadError(431, "head_too_large", "the head is too large"))
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> memoryview | None:
+        """Parse; returns what is still to be parsed, if anything."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._pass_upgrade(data[upgrade.args[0] :])
+            self._pass_upgrade()
+            return memoryview(data)[upgrade.args[0] :] or None
         except httptools.HttpParserError as error:
             said = error.args[0] if error.args else type(error).__name__
             unreadable = f"this is no request that can be served ({said})"
             self.stop(self._refused or RefusedHeadError(400, "bad_request", unreadable))
+        return None
 
-    def _pass_upgrade(self, rest: bytes) -> None:
+    def _pass_upgrade(self) -> None:
         """Read on as HTTP/1.1, which `Upgrade` only offers to leave; llhttp takes it as left."""
         request = self.coming
         assert request is not None
@@ -85,8 +90,6 @@ class RequestParser:
         self._is_resumed = True
         self._feed(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
         self._is_resumed = False
-        if rest:
-            self._feed(rest)
 
     def stop(self, fault: RefusedHeadError) -> None:
         """Parse no further: what comes can't be told apart any more, or came too late."""

@@ -46,6 +46,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: Any = None
         self._writable: asyncio.Future[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._passing: asyncio.Timeout | None = None
         self._error: Exception | None = None
         self._lost = False
         self.idle_since_s = 0.0
@@ -135,6 +136,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._waiter.set_result(None)
         if self._has_head or self._error is not None or self._lost:
             self._stop_holding()
+            if self._passing is not None:
+                passing, self._passing = self._passing, None
+                passing.reschedule(self._loop.time())
 
     # -- what the parser says ----------------------------------------------------------------
 
@@ -227,6 +231,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._is_sent = True
             return
         self._transport.write(head)
+        try:
+            async with asyncio.timeout(None) as passing:
+                self._passing = passing
+                await self._pass(body, chunked=chunked, timeout_s=timeout_s)
+        except TimeoutError:
+            if not passing.expired():
+                raise
+        finally:
+            self._passing = None
+
+    async def _pass(self, body: AsyncIterator[bytes], *, chunked: bool, timeout_s: float) -> None:
+        """Send a body as it comes; cut off by `_wake` when the upstream wants no more of it."""
         async for piece in body:
             if self._has_head or self._lost or self._error is not None:
                 return  # it has answered already, and wants no more; the connection ends here

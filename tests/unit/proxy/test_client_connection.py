@@ -271,6 +271,48 @@ def test_slow_reader_of_a_request():
     assert max(sizes) < 1_000_000
 
 
+@pytest.mark.parametrize("size", [264_000, 1_000_000])
+def test_reply_without_reading_the_request(size):
+    """A body that nobody read holds nothing up: the next request is answered, or the end comes."""
+
+    async def main():
+        async def answer(_request, _reply):
+            await asyncio.sleep(0.1)
+            return own("no", 502)
+
+        async with Serving(answer) as serving:
+            reader, writer = await serving.connect()
+            for _ in range(3):
+                writer.write(POST % (size, b"") + b"x" * 200_000)
+                await asyncio.sleep(0.03)
+                writer.write(b"x" * (size - 200_000))
+                head, _ = await read_reply(reader)
+                if b"Connection: close" in head:
+                    break
+            return len(serving.seen)
+
+    assert run(main) == (3 if size == 264_000 else 1)
+
+
+def test_stop_while_clients_connect():
+    """Whoever connects at the moment of the end gets a reply or the end, but waits for neither."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for turns in range(8):
+            async with Serving() as serving:
+                with socket.create_connection((serving.host, serving.port)) as sock:
+                    sock.setblocking(False)
+                    sock.send(GET % 1)
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    serving.listener.stop()
+                    with contextlib.suppress(ConnectionError):
+                        await asyncio.wait_for(loop.sock_recv(sock, 1000), 1)
+
+    run(main)
+
+
 def test_slow_client():
     """A reply waits for a client that does not read, and all of it comes."""
 
@@ -390,6 +432,25 @@ def test_defect(capsys):
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_defect_amid_a_request():
+    """The word about a defect reaches also a client that still sends."""
+
+    async def answer(_request, _reply):
+        raise ZeroDivisionError("a defect")
+
+    async def main():
+        async with Serving(answer) as serving:
+            reader, writer = await serving.connect()
+            writer.write(POST % (100, b""))
+            await asyncio.sleep(0.05)
+            for _ in range(5):
+                writer.write(b"x")
+                await asyncio.sleep(0.02)
+            return await reader.read()
+
+    assert run(main).startswith(b"HTTP/1.1 500 ")
+
+
 @pytest.mark.parametrize(
     ("head", "line"),
     [
@@ -461,6 +522,41 @@ def test_slow_head(quick):
             return got
 
     assert run(main).startswith(b"HTTP/1.1 408 Request Timeout")
+
+
+def test_head_behind_requests_that_wait(quick):
+    """The patience with a head does not run out while the proxy itself does not read on."""
+
+    async def main():
+        async def answer(_request, _reply):
+            await asyncio.sleep(0.03)
+            return own("x")
+
+        async with Serving(answer) as serving:
+            reader, writer = await serving.connect()
+            whole = GET % 1
+            writer.write(whole * 20 + whole[:9])
+            await until(lambda: len(serving.ended) > 12)
+            writer.write(whole[9:])
+            return [(await read_reply(reader))[0][9:12] for _ in range(21)]
+
+    assert run(main) == [b"200"] * 21
+
+
+def test_heads_cut_in_the_middle(quick):
+    """Many heads that each come in time are not taken for one that does not."""
+
+    async def main():
+        async with Serving() as serving:
+            reader, writer = await serving.connect()
+            whole = GET % 1
+            writer.write(whole[:9])
+            for _ in range(10):
+                await asyncio.sleep(0.03)
+                writer.write(whole[9:] + whole[:9])
+            return [(await read_reply(reader))[0][9:12] for _ in range(10)]
+
+    assert run(main) == [b"200"] * 10
 
 
 def test_stalled_body(quick):

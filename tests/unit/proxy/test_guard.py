@@ -55,7 +55,13 @@ def test_hosts_of_loopback(host):
     assert Guard(LOCAL, None).check("/x", {"host": host}) == ("/x", None)
 
 
-@pytest.mark.parametrize("host", ["evil.com:8788", "evil.com", "", "127.0.0.1.evil.com:8788"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.com:8788", "evil.com", "", "127.0.0.1.evil.com:8788", "localhost:80@evil.com",
+        "localhost:evil", "evil.com/.localhost", "evil.com#.localhost", "localhost ",
+    ],
+)  # fmt: skip
 def test_foreign_hosts(host):
     """A page that points a name of its own to loopback is refused."""
     assert Guard(LOCAL, None).check("/x", {"host": host})[1]

@@ -70,6 +70,15 @@ def test_offer_of_another_protocol(size, framing, body):
     ]  # fmt: skip
 
 
+def test_many_offers_of_another_protocol():
+    """However many offers come at once, each is passed over."""
+    offer = b"GET /u HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    parser = parse(offer * 3000 + GET)
+
+    assert (len(parser.waiting), parser.fault) == (3001, None)
+    assert told(parser)[-1] == ("GET", "/next", b"", True)
+
+
 @pytest.mark.parametrize("size", [None, 1])
 def test_last(size):
     """Behind a request that is the last nothing is read, be it a request."""

@@ -369,6 +369,43 @@ def test_early_answer(size):
     assert time.monotonic() - begun_s < 3
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_early_answer_to_a_stalled_body(answers):
+    """An answer, or a hang-up, in the middle of a body that stalls is not kept until it goes on."""
+
+    async def play(reader, writer):
+        await reader.readuntil(b"abc")
+        if answers:
+            writer.write(OK.replace(b"200 OK", b"413 No"))
+            await asyncio.sleep(5)
+
+    ended = []
+
+    async def stalled():
+        try:
+            yield b"abc"
+            await asyncio.sleep(5)
+        finally:
+            ended.append(True)
+
+    async def run():
+        async with connected(play) as connection:
+            await send(connection, stalled(), timeout_s=9)
+            if answers:
+                await connection.read_head(5)
+                assert connection.status == 413
+                assert await read_all(connection) == b"ok"
+            else:
+                with pytest.raises(UpstreamError, match="without an answer"):
+                    await connection.read_head(5)
+            assert not connection.is_complete
+
+    begun_s = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun_s < 3
+    assert ended
+
+
 @pytest.mark.parametrize("hang", [False, True], ids=["closes", "stalls"])
 def test_body_not_taken(hang):
     """An upstream that takes nothing of a body, or hangs up in the middle, holds nobody."""
