@@ -214,8 +214,9 @@ def _outer_mark(before: _Mark, logger: logging.Logger, level: int) -> _Mark | No
 
 def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
     """Hear a disabled logger out, too, where a scope listens."""
-    forced = self.disabled or (_thread.forced is not None and bool(self.filters))
-    if not forced or not _options.listening:
+    if not _options.listening or not (
+        self.disabled or (self.filters and _thread.forced is not None)
+    ):
         _originals.handle(self, record)
         return
     try:
