@@ -6,12 +6,6 @@ from steno.archives.settings import ArchiveSettings
 from steno.integrations.open_webui import resources
 
 
-@pytest.fixture(autouse=True)
-def own(monkeypatch):
-    """Begin without archivists."""
-    monkeypatch.setattr(resources, "_keepings", {})
-
-
 def test_one_for_each_settings(tmp_path):
     """Turns with the same settings share an archivist; others have their own."""
     settings = ArchiveSettings(directory=tmp_path)
