@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from steno.logs.buffer import measure
+
 if TYPE_CHECKING:
     from steno.archives.identifiers import ArchiveIds
     from steno.archives.spools import SpoolWriter
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 64 * 1024 * 1024
 """Bytes of lines that may wait in memory."""
-
-
-def size_of(line: LogLine) -> int:
-    """Tell, roughly, how many bytes of memory a line takes."""
-    return 300 + len(line.message) + len(line.exception or "")
 
 
 class Bell:
@@ -143,7 +140,7 @@ class Intake:
 
     def put(self, waiting: Waiting, line: LogLine) -> bool:
         """Take a line; False where it was dropped."""
-        size = size_of(line)
+        size = measure(line)
         with self._lock:
             if waiting.stale or waiting.process != self._process:
                 waiting = self.current(waiting)

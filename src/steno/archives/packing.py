@@ -118,7 +118,7 @@ def _write_zip(
             digest = hashlib.sha256()
             size = 0
             with archive.open(_info(archive, name, method, level), "w") as member:
-                for block in _pieces(blocks()):
+                for block in gather(blocks()):
                     digest.update(block)
                     size += len(block)
                     member.write(block)
@@ -158,14 +158,14 @@ def _info(archive: Any, name: str, method: int, level: int | None) -> Any:
     return info
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def gather(blocks: Iterable[bytes], least: int = _PIECE) -> Iterator[bytes]:
     """Bring blocks to about one size: calls cost, and large ones take memory."""
     held: list[bytes] = []
     size = 0
     for block in blocks:
         held.append(block)
         size += len(block)
-        if size >= _PIECE:
+        if size >= least:
             yield b"".join(held)
             held, size = [], 0
     if held:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from steno.archives.scrubbing import scrub
+from steno.wire.scrubbing import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -28,7 +28,7 @@ from steno.archives.meta import (
     encode_meta,
     make_meta,
 )
-from steno.archives.packing import JSONL, TEXT, Packing, pack
+from steno.archives.packing import JSONL, TEXT, Packing, gather, pack
 from steno.archives.reading import Keys, OpenArchive, open_descriptor, whole_lines
 from steno.archives.records import TEXT_HEAD, key_of, text_key_of, text_of
 from steno.errors import ArchiveError
@@ -211,31 +211,17 @@ def _merged(existing: OpenArchive, spool: SpoolReader) -> Members:
         def texts() -> Iterator[bytes]:
             yield TEXT_HEAD
             added = (text_of(line) for line in whole_lines(spool.blocks()))
-            yield from _gather(heapq.merge(existing.texts(), added, key=text_key_of))
+            yield from gather(heapq.merge(existing.texts(), added, key=text_key_of), _BLOCK)
 
         return {TEXT: texts}
 
     def lines() -> Iterator[bytes]:
         added = whole_lines(spool.blocks())
-        return _gather(heapq.merge(existing.lines(), added, key=key_of))
+        return gather(heapq.merge(existing.lines(), added, key=key_of), _BLOCK)
 
     members: Members = {TEXT: lambda: _texts(lines())} if TEXT in existing.names else {}
     members[JSONL] = lines
     return members
-
-
-def _gather(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Put lines together into blocks."""
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= _BLOCK:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
 
 
 def _open(folder: int, name: str, packing: Packing, path: Path) -> OpenArchive | None:

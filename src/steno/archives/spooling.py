@@ -12,11 +12,12 @@ import time
 from typing import TYPE_CHECKING
 
 from steno.archives.ciphers import AgeKeys, PasswordKeys
-from steno.archives.intake import Ended, size_of
+from steno.archives.intake import Ended
 from steno.archives.records import encode_line, text_of, time_of
-from steno.archives.scrubbing import scrub
 from steno.archives.spools import FRAME_BYTES, Owner, SpoolWriter
+from steno.logs.buffer import measure
 from steno.notices import say
+from steno.wire.scrubbing import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,7 @@ class Spooler:
         lines.sort(key=time_of)
         ids = waiting.ids
         for line in lines:
-            size = size_of(line)
+            size = measure(line)
             try:
                 encoded = encode_line(line, ids, _pause)
             except Exception as error:  # noqa: BLE001 - whatever it is, the other lines go on

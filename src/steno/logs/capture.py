@@ -33,6 +33,7 @@ from steno.logs.scope import CURRENT, active_scope, count_late
 from steno.notices import say
 from steno.recording.context import SPEAKER, Scope
 from steno.recording.recorder import Recorder
+from steno.wire.scrubbing import scrub
 
 if TYPE_CHECKING:
     from steno.logs.scope import LogScope
@@ -225,6 +226,7 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         if not self.disabled and self.getEffectiveLevel() <= record.levelno:
             raise  # as it would without a scope
         # A filter that never saw such a record before: the program must not feel it.
+        _thread.forced = None
         say("log-filter", f"a filter of the logger {self.name} failed: {error!r}")
         return
     if verdict:
@@ -320,9 +322,9 @@ def _record(recorder: Recorder, line: LogLine) -> None:
             level=line.level_name,
             level_number=line.level,
             logger=line.logger,
-            message=line.message,
+            message=scrub(line.message),
             user_id=line.user_id,
-            exception=line.exception,
+            exception=scrub(line.exception) if line.exception else None,
             source=f"{line.module}:{line.function}:{line.line_number}",
         )
     )

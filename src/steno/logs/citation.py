@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from steno.logs.lines import tidy
-from steno.wire.secrets import hide_secrets
+from steno.wire.scrubbing import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def logs_citation(
     return {
         "type": "citation",
         "data": {
-            "document": [hide_secrets("\n".join(reversed(texts)))],
+            "document": [scrub("\n".join(reversed(texts)))],
             "metadata": [{"date_accessed": accessed, "source": name}],
             "source": {"name": name},
         },

@@ -49,10 +49,18 @@ def is_secret(name: str) -> bool:
     return _NAMES.search(name) is not None and _HARMLESS.match(name) is None
 
 
+def hide_forms(text: str) -> str:
+    """Replace what looks like a credential in a text of any length."""
+    return _VALUES.sub(HIDDEN, text)
+
+
 @functools.lru_cache(maxsize=4096)
 def hide_secrets(text: str) -> str:
-    """Replace what looks like a credential in a text."""
-    return _VALUES.sub(HIDDEN, text)
+    """Replace what looks like a credential in a short text that comes again, such as a header's.
+
+    What was looked at is remembered, so long texts are not for this: see `hide_forms`.
+    """
+    return hide_forms(text)
 
 
 def public_headers(headers: Iterable[tuple[str, str]], *, dull: bool = False) -> dict[str, str]:

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from steno.archives.identifiers import ArchiveIds
-from steno.archives.intake import Bell, Ended, Intake, Waiting, size_of
+from steno.archives.intake import Bell, Ended, Intake, Waiting
+from steno.logs.buffer import measure
 
 
 @pytest.fixture
@@ -17,11 +18,11 @@ def waiting():
 def test_lines_are_bounded(waiting, make_line):
     """What finds no room is dropped and counted, with its request and over all."""
     line = make_line("x" * 100)
-    intake = Intake(max_waiting=3 * size_of(line))
+    intake = Intake(max_waiting=3 * measure(line))
 
     assert [intake.put(waiting, line) for _ in range(5)] == [True] * 3 + [False] * 2
     assert (waiting.dropped, intake.dropped, intake.accepted) == (2, 2, 3)
-    intake.release(size_of(line))
+    intake.release(measure(line))
     assert intake.put(waiting, line)
 
 

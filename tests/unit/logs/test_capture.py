@@ -800,3 +800,19 @@ def test_a_filter_that_fails(capsys):
         logger.removeFilter(fail)
 
     assert "a filter of the logger failing.filter failed" in capsys.readouterr().err
+
+
+def test_no_secrets_in_events(tmp_path):
+    """A credential in a log line reaches no transcript, nor does one in a traceback."""
+    with steno.open(tmp_path) as recorder:
+        capture.configure_logging(recorder=recorder)
+        with recorder.session("s"):
+            try:
+                raise ValueError("api_key=hunter22222")
+            except ValueError:
+                logging.getLogger("app").exception("Authorization: Bearer abcdefgh12345678")
+    text = next(tmp_path.rglob("s.jsonl")).read_text()
+
+    assert "log_recorded" in text
+    assert "abcdefgh12345678" not in text
+    assert "hunter22222" not in text

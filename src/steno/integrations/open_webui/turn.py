@@ -29,7 +29,7 @@ from steno.logs.scope import LogScope
 from steno.notices import say
 from steno.wire.grouping import Identity
 from steno.wire.opening import Opening, Outcome
-from steno.wire.secrets import hide_secrets
+from steno.wire.scrubbing import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -112,7 +112,7 @@ class Exchange:
                     self._pen.data(rest)
             outcome = Outcome(kind="done")
         elif isinstance(error, Exception):
-            detail = hide_secrets(f"{type(error).__name__}: {error}"[:500])
+            detail = scrub(f"{type(error).__name__}: {error}")[:500]
             outcome = Outcome(kind="upstream_failed", detail=detail)
         else:
             outcome = Outcome(kind="client_disconnected", detail=type(error).__name__)

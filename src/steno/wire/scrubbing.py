@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from steno.wire.secrets import HIDDEN, hide_secrets, is_secret
+from steno.wire.secrets import HIDDEN, hide_forms, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,16 +127,14 @@ def _hide_field(found: re.Match[str]) -> str:
 
 
 def _hide_forms(text: str, pause: Callable[[], object]) -> str:
-    # Not through the cache of `hide_secrets`: log messages are long, and each is seen once.
-    hide = hide_secrets.__wrapped__
     if len(text) <= WINDOW:
-        return hide(text)
+        return hide_forms(text)
     pieces = []
     at = 0
     while at < len(text):
         pause()
         cut = _cut(text, at)
-        pieces.append(hide(text[at:cut]))
+        pieces.append(hide_forms(text[at:cut]))
         at = cut
     return "".join(pieces)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.archives.scrubbing import WINDOW, scrub
+from steno.wire.scrubbing import WINDOW, scrub
 
 KEY = "Zq9vTx7wLm2pRs4k"
 
