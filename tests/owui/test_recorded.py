@@ -359,14 +359,19 @@ def test_example(rec, served):
     assert events["ResponseRecorded"].tokens.output
 
 
+def install_filter(rec):
+    """Install the filter as it is pasted, and a model that knows nothing of steno."""
+    rec.install("plain", source_of("probe_pipe.py"))
+    rec.install("steno", (EXAMPLES / "steno_filter.py").read_text())
+
+
 @pytest.fixture
 def filtered(rec, tmp_path, monkeypatch):
-    """Install the filter as it is pasted, and a model that knows nothing of steno."""
+    """Install the filter, and a model beside it."""
     rec.notes = getattr(rec.host, "folder", tmp_path) / "notes.jsonl"
     Path(f"{rec.notes}.go").unlink(missing_ok=True)
     monkeypatch.setenv("PROBE_FILE", str(rec.notes))
-    rec.install("plain", source_of("probe_pipe.py"))
-    rec.install("steno", (EXAMPLES / "steno_filter.py").read_text())
+    install_filter(rec)
     return rec
 
 
@@ -393,6 +398,30 @@ def test_filter_tool_loop(filtered):
     assert meta["status"] == "ok"
     assert sum("get_current_timestamp" in line for line in messages(records)) >= 1
     assert any('"content":"two"' in line for line in messages(records))
+
+
+def test_filter_reload(filtered):
+    """A filter that is loaded anew goes on recording."""
+    for _ in range(2):
+        filtered.host.update_function("steno", (EXAMPLES / "steno_filter.py").read_text())
+        turn, _ = filtered.turn("hello", "plain.stream")
+        meta, records = filtered.archive(turn)
+        assert meta["status"] == "ok"
+        assert any('"content":"two"' in line for line in messages(records))
+
+
+def test_filter_disconnect(filtered):
+    """Of a call whose client hangs up, what had passed is on disk, and ends as interrupted."""
+    filtered.set_valves(
+        "steno", SESSION_LOG_ARCHIVE_API_CALLS=True, SESSION_LOG_STALE_FINALIZE_SECONDS=300
+    )
+    with filtered.host.stream("plain.stream", "hang") as events:
+        next(iter(events))
+    spools = filtered.archives / ".spool"
+    deadline = time.monotonic() + PATIENCE_S
+    while not [each for each in spools.rglob("*") if each.is_file() and each.suffix != ".owner"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_filter_temporary_chat(filtered):

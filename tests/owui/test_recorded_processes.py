@@ -4,7 +4,7 @@ import signal
 import time
 
 import pytest
-from tests.owui.test_recorded import PATIENCE_S, Recorded, messages
+from tests.owui.test_recorded import PATIENCE_S, Recorded, install_filter, messages
 
 pytestmark = pytest.mark.owui
 
@@ -70,3 +70,32 @@ def test_two_workers(own):
         assert messages(records).count(f"token crowd-{number}-") == 20
 
     assert len(seen) == 2
+
+
+def test_filter_killed(own):
+    """A turn that a filter watched is archived as interrupted after SIGTERM and the next start."""
+    rec = own()
+    install_filter(rec)
+    cut = rec.host.start_turn("plain.stream", "hang")
+    time.sleep(3)
+    rec.host.end(signal.SIGTERM)
+    rec.host.start()
+    rec.host.models()
+    rec.turn("hello")
+    meta, records = rec.archive(cut)
+
+    assert meta["status"] == "interrupted"
+    assert messages(records)[0].startswith("OpenWebUI request payload: ")
+    assert sum('"content":"more "' in line for line in messages(records)) > 50
+
+
+def test_filter_two_workers(own):
+    """Turns on two workers, each with a filter of its own, are archived whole."""
+    rec = own(workers=2)
+    install_filter(rec)
+    turns = [rec.host.start_turn("plain.stream", "hello") for _ in range(10)]
+    for turn in turns:
+        rec.host.wait(turn)
+        meta, records = rec.archive(turn)
+        assert meta["status"] == "ok"
+        assert any('"content":"two"' in line for line in messages(records))
