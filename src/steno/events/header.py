@@ -34,12 +34,17 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="session
         chat_id: The chat that it belongs to.
         message_id: The message that it answers.
         parent: Id of the session that began this one.
+        previous: Id of the session that this one goes on from, under the same key or as a fork.
+        reason: Why it began, where it is not the first of its key: ``reset``, ``compaction``,
+            ``fork`` or ``import``.
         tags: Free tags.
         host: Name of the machine.
         pid: Number of the process.
         program: Name of the recorded program.
         recorder: Id of the recorder that began the transcript.
         steno: Version of steno that began it.
+        source: Of an imported session: the ``format``, ``path`` and ``id`` that it has elsewhere,
+            and what else is told there of the whole session.
         extra: What a newer version put into the line, kept for the next write.
     """
 
@@ -54,12 +59,15 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="session
     chat_id: str | None = None
     message_id: str | None = None
     parent: str | None = None
+    previous: str | None = None
+    reason: str | None = None
     tags: tuple[str, ...] = ()
     host: str | None = None
     pid: int | None = None
     program: str | None = None
     recorder: str | None = None
     steno: str | None = None
+    source: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] | UnsetType = UNSET
 
 

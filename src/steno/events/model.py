@@ -4,7 +4,7 @@ Strategy: an event is cheap to build (a msgspec struct, nothing is checked or co
 constructor) and is looked at only on the recorder's worker. ``timestamp`` must be an aware
 datetime. ``recorder`` and ``seq`` identify an event for ever; they are assigned when it is
 written and are set on every event that was read back. Classes, fields and types follow
-LunaRoute's session events; ``gap``, ``log_recorded`` and ``artefact_saved`` are steno's own.
+LunaRoute's session events; those from ``gap`` on are steno's own.
 
 The main figures are always written, also when they are zero; those of the rarer kinds of tokens and
 of tools are left out then, and so are texts that are empty and optional facts that are not known.
@@ -237,6 +237,65 @@ class ArtefactSaved(Event, tag="artefact_saved", frozen=True, kw_only=True):
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Compacted(Event, tag="compacted", frozen=True, kw_only=True):
+    """What was said before was replaced by a summary.
+
+    Attributes:
+        summary: What stands for it from here on.
+        trigger: What brought it about, such as ``manual`` or ``auto``.
+        tokens_before: Tokens of the context that was replaced.
+        tokens_after: Tokens of what stands for it.
+    """
+
+    summary: str = field(default_factory=str)
+    trigger: str | None = None
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+
+
+class Rotated(Event, tag="rotated", frozen=True, kw_only=True):
+    """The transcript ends here; the conversation goes on in another one.
+
+    Attributes:
+        reason: Why: ``reset`` or ``compaction``.
+        successor: Id of the session that goes on.
+        session_key: Their common key; JSON ``sessionKey``.
+    """
+
+    reason: str
+    successor: str
+    session_key: str | None = field(default=None, name="sessionKey")
+
+
+class EntryImported(Event, tag="entry_imported", frozen=True, kw_only=True):
+    """An entry of another program's transcript, verbatim.
+
+    What it says stands beside it as events of the other types; an entry that says nothing which
+    those could carry is only this.
+
+    Attributes:
+        format: The format of the transcript, such as ``claude-code``.
+        kind: The entry's type in that format.
+        entry_id: The id that it has there.
+        role: Who speaks in it; None where nobody does.
+        text: What a person would read of it; "" where other events hold that.
+        told: Other events hold what it says.
+        replayed_from: The session whose entry this is a copy of; what it says counts there.
+        origin: The file that it comes from, and its byte offset: ``name:offset``.
+        entry: The entry as it stood there.
+    """
+
+    format: str
+    kind: str
+    entry_id: str | None = None
+    role: str | None = None
+    told: bool = False
+    replayed_from: str | None = None
+    origin: str | None = None
+    text: str = ""
+    entry: Payload = None
+
+
 class UnknownEvent(Event, tag="unknown", frozen=True, kw_only=True):
     """An event of a type, or of a shape, that this version doesn't know; kept whole.
 
@@ -259,5 +318,8 @@ KnownEvent = (
     | Gap
     | LogRecorded
     | ArtefactSaved
+    | Compacted
+    | Rotated
+    | EntryImported
 )
 """Every event that has a ``type`` of its own."""

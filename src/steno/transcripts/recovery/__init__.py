@@ -1,0 +1,1 @@
+"""Whose transcripts lie in a folder, and what of them can still be read."""
