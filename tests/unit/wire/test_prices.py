@@ -1,5 +1,6 @@
 """What requests cost."""
 
+import random
 import sys
 
 import pytest
@@ -61,3 +62,43 @@ def test_without_the_library(monkeypatch):
 
     assert prices.estimate_cost("openai", "gpt-5", FINAL, NOW) is None
     prices._find.cache_clear()
+
+
+def test_rates_are_the_data():
+    """A price that is added up from rates is the one that the data's own calculation gives."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    generator = random.Random(7)
+    compared = 0
+    for seller in get_snapshot().providers:
+        for product in seller.models[::12]:
+            rates = prices._find_rates(seller, product, product.get_prices(NOW), NOW)
+            whole = generator.randint(0, 150_000)
+            cached = generator.randint(0, whole)
+            tokens = Tokens(
+                input=whole,
+                output=generator.randint(0, 20_000),
+                cache_read=cached,
+                cache_creation=generator.randint(0, whole - cached),
+            )
+            if rates is None or not rates.covers(tokens):
+                continue
+            asked = prices._ask_library(seller, product, NOW, prices._counts_of(tokens))
+            compared += 1
+            assert rates.apply(tokens) == pytest.approx(
+                (float(asked.input_price), float(asked.output_price), float(asked.total_price)),
+                abs=1e-9,
+            ), (seller.id, product.id)
+
+    assert compared > 100
+
+
+def test_tiers():
+    """Counts beyond the first tier of a model cost what the tier says, not what the rates say."""
+    small = Tokens(input=200_000, output=0, source="provider_final")
+    large = Tokens(input=400_000, output=0, source="provider_final")
+
+    one = prices.estimate_cost("anthropic", "claude-sonnet-4-5", small, NOW)
+    two = prices.estimate_cost("anthropic", "claude-sonnet-4-5", large, NOW)
+
+    assert two.total_cost_usd > 2 * one.total_cost_usd
