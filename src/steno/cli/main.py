@@ -24,7 +24,9 @@ _COMMANDS = {
     "sql": "Ask the index with SQL.",
     "stats": "Sum up requests and tokens.",
     "reindex": "Make the index anew from the transcripts.",
+    "import": "Import transcripts that other programs wrote.",
     "export": "Write a transcript, or its requests, whole.",
+    "recover": "Tell whose transcripts lie in a folder, and what is damaged.",
     "prune": "Delete and compress what the settings let go.",
     "hold": "Keep a session or archives, whatever the settings say.",
     "release": "Let a hold go.",
@@ -32,6 +34,9 @@ _COMMANDS = {
     "config": "Show the settings in force.",
 }
 """The commands and what they do; each lives in the module of its name."""
+
+_MODULES = {"import": "imports"}
+"""Commands whose names can't be those of modules."""
 
 
 class _Commands(click.Group):
@@ -43,7 +48,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"steno.cli.{cmd_name}")
+        module = importlib.import_module(f"steno.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 

@@ -28,6 +28,11 @@ class Home(Struct, frozen=True):
         return self.path / "sessions.db"
 
     @property
+    def imports(self) -> Path:
+        """What was imported already."""
+        return self.path / "imports.db"
+
+    @property
     def configuration(self) -> Path:
         """The configuration file."""
         return self.path / "steno.yaml"

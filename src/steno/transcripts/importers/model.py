@@ -58,10 +58,13 @@ class Said(Struct, gc=False, frozen=True):
     Attributes:
         role: ``user``, ``system`` or ``developer``.
         text: What was said, without images and other parts.
+        request: The request that it belongs to, by the id of its reply, where the source names
+            requests; None leaves it to the order of the entries.
     """
 
     role: str
     text: str
+    request: str | None = None
 
 
 class Call(Struct, gc=False, frozen=True):
@@ -168,9 +171,12 @@ class Aborted(Struct, frozen=True, kw_only=True):
 
     Attributes:
         error: Why, such as ``cancelled: interrupted``.
+        request: The request that it belongs to, by the id of its reply, where the source names
+            requests; None leaves it to the order of the entries.
     """
 
     error: str
+    request: str | None = None
 
 
 class Noted(Struct, frozen=True, kw_only=True):
@@ -230,3 +236,25 @@ class Conversation(Struct):
 
     identity: Identity
     entries: Iterable[Entry]
+
+
+def read_facts(facts: Iterable[Fact]) -> tuple[str | None, str]:
+    """Read who speaks in an entry, and what a person would read of it."""
+    role: str | None = None
+    texts: list[str] = []
+    for fact in facts:
+        if isinstance(fact, Said):
+            role = role or fact.role
+            texts.append(fact.text)
+        elif isinstance(fact, Replied):
+            role = role or "assistant"
+            texts.append(fact.text)
+        elif isinstance(fact, Returned):
+            role = role or "tool"
+            texts.append(fact.output if isinstance(fact.output, str) else "")
+        elif isinstance(fact, Noted):
+            role = role or fact.role
+            texts.append(fact.text)
+        elif isinstance(fact, Summarised):
+            texts.append(fact.summary)
+    return role, "\n".join(text for text in texts if text)

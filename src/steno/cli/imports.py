@@ -1,0 +1,237 @@
+"""``steno import``: other programs' transcripts as sessions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from steno.cli.options import json_option, place_options, read_config
+from steno.cli.output import clean, number, print_json, print_table, progress_line
+from steno.errors import ConfigError
+from steno.storage.home import find_home
+from steno.transcripts.finding import find_transcripts
+from steno.transcripts.importers.formats import FORMATS, load_format
+from steno.transcripts.importers.importing import Importer, learn_claims
+from steno.transcripts.importers.landing import Landing
+from steno.transcripts.importers.ledger import Ledger
+from steno.transcripts.importers.report import FAILED, PARTIAL, SKIPPED, UNCHANGED, FileReport
+from steno.transcripts.importers.watching import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from steno.config import Config
+
+_AUTO = "auto"
+_EVERY_S = 2.0
+_MAX_SHOWN = 40
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@place_options
+@json_option
+@click.option(
+    "--from", "format_name", default=_AUTO, show_default=True,
+    type=click.Choice((_AUTO, *FORMATS)), help="The format of the transcripts.",
+)  # fmt: skip
+@click.option("--dry-run", "-n", is_flag=True, help="Report what would be read; write nothing.")
+@click.option("--again", is_flag=True, help="Read files again that have not changed.")
+@click.option("--watch", is_flag=True, help="Go on, and import what changes, until stopped.")
+@click.option("--all", "show_all", is_flag=True, help="List files that were left alone, too.")
+def command(
+    paths: tuple[Path, ...],
+    home: str | None,
+    config_path: str | None,
+    as_json: bool,
+    format_name: str,
+    dry_run: bool,
+    again: bool,
+    watch: bool,
+    show_all: bool,
+) -> int:
+    """Import transcripts that other programs wrote.
+
+    PATH is a file, a folder (with all below it) or a database; without one, the folders are taken
+    in which the known programs keep theirs. Sources are only read. Importing again adds what is
+    new; what a source has lost since stays.
+
+    \b
+    Examples:
+      steno import ~/.claude/projects
+      steno import --from codex ~/.codex/sessions --json
+      steno import --dry-run session.jsonl
+      steno import --watch
+    """
+    if watch and dry_run:
+        raise click.UsageError("--watch imports: it can't be a dry run")
+    config = read_config(home, config_path)
+    if not (config.enabled and config.jsonl.enabled):
+        raise ConfigError(
+            "transcripts are switched off, and what is imported goes there",
+            hint="set session_recording.enabled and session_recording.jsonl.enabled to true",
+        )
+    chosen = None if format_name == _AUTO else format_name
+    places = paths or tuple(dict.fromkeys(_usual_places(chosen)))
+    if not watch:
+        places = _check(places, given=bool(paths))
+    index = config.sqlite.path if config.sqlite.enabled else None
+    landing = Landing(config.jsonl.directory, index, durability=config.jsonl.durability)
+    ledger = Ledger(find_home(config.home).imports)
+    try:
+        _recall(config, ledger)
+        importer = Importer(
+            landing, ledger, format_name=chosen, dry_run=dry_run, again=again and not watch
+        )
+        if watch:
+            return _watch(importer, places, as_json=as_json)
+        reports = _import(importer, places, as_json=as_json)
+        if not as_json:
+            _print(reports, dry_run=dry_run, show_all=show_all)
+        return 1 if any(each.status in {FAILED, PARTIAL} for each in reports) else 0
+    finally:
+        ledger.close()
+        landing.close()
+
+
+def _usual_places(format_name: str | None) -> Iterator[Path]:
+    """Yield the folders in which programs keep their transcripts."""
+    for name in FORMATS if format_name is None else (format_name,):
+        for place in load_format(name).homes:
+            expanded = os.path.expandvars(os.path.expanduser(place))
+            if "$" not in expanded and "*" not in expanded:
+                yield Path(expanded)
+            elif "$" not in expanded:
+                fixed = Path(expanded.split("*", 1)[0])
+                yield from sorted(fixed.parent.glob(os.path.relpath(expanded, fixed.parent)))
+
+
+def _check(places: tuple[Path, ...], *, given: bool) -> tuple[Path, ...]:
+    """Make sure that there is something to import; places that nobody named may be missing."""
+    there = tuple(place for place in places if os.path.lexists(place))
+    if given and len(there) < len(places):
+        missing = next(place for place in places if place not in there)
+        raise click.UsageError(f"there is no {missing}")
+    if not there:
+        raise click.UsageError(
+            "no transcripts of a known program in their usual places; name a file or folder"
+        )
+    return there
+
+
+def _recall(config: Config, ledger: Ledger) -> None:
+    """Bring back into a new ledger what earlier imports have counted."""
+    if not ledger.is_new:
+        return
+    transcripts = list(find_transcripts(config.jsonl.directory))
+    show = progress_line("looking for earlier imports in transcript")
+    done = 0
+
+    def progress() -> None:
+        nonlocal done
+        done += 1
+        if show is not None:
+            show(done, len(transcripts))
+
+    learn_claims(transcripts, ledger, progress)
+
+
+def _import(importer: Importer, places: Iterable[Path], *, as_json: bool) -> list[FileReport]:
+    candidates = importer.find(places)
+    progress = progress_line("importing file")
+    reports = []
+    for at, candidate in enumerate(candidates, 1):
+        report = importer.run(candidate)
+        if as_json:
+            print_json([report.facts()])
+        reports.append(report)
+        if progress is not None:
+            progress(at, len(candidates))
+    return reports
+
+
+def _watch(importer: Importer, places: Iterable[Path], *, as_json: bool) -> int:
+    """Import what changes until somebody stops it."""
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    watcher = Watcher(importer, places)
+    if not as_json:
+        click.echo(f"watching {', '.join(clean(place) for place in places)}", err=True)
+    while not stop.is_set():
+        for report in watcher.look():
+            if report.tally.new or report.status in {FAILED, PARTIAL}:
+                _print_one(report, as_json=as_json)
+            if stop.is_set():
+                break
+        stop.wait(_EVERY_S)
+    return 0
+
+
+def _print_one(report: FileReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json([report.facts()])
+        return
+    what = clean(report.why) if report.why else f"{report.tally.new:,} new entries"
+    click.echo(f"{clean(report.path)}: {report.status}, {what}")
+
+
+def _print(reports: list[FileReport], *, dry_run: bool, show_all: bool) -> None:
+    quiet = {UNCHANGED, SKIPPED}
+    shown = [each for each in reports if show_all or each.status not in quiet]
+    if shown:
+        limit = len(shown) if show_all else _MAX_SHOWN
+        print_table(
+            ("file", "format", "status", "new", "replies", "tools", "in", "out", "notes"),
+            [_row(each) for each in shown[:limit]],
+            right=("new", "replies", "tools", "in", "out"),
+        )
+        if len(shown) > limit:
+            click.echo(f"... and {len(shown) - limit:,} more; --all lists them, --json tells all")
+    left = {status: sum(each.status == status for each in reports) for status in sorted(quiet)}
+    total = sum(each.tally.new for each in reports)
+    sessions = len({session for each in reports for session in each.sessions})
+    verb = "would be imported" if dry_run else "imported"
+    click.echo(
+        f"{total:,} entries {verb} into {sessions:,} sessions"
+        + "".join(f"; {count:,} {status}" for status, count in left.items() if count)
+    )
+
+
+def _row(report: FileReport) -> tuple[str, ...]:
+    tally = report.tally
+    return (
+        clean(report.path),
+        report.format or "",
+        report.status,
+        number(tally.new),
+        number(tally.messages.get("assistant", 0)),
+        number(tally.tool_calls),
+        number(tally.input_tokens),
+        number(tally.output_tokens),
+        _notes(report),
+    )
+
+
+def _notes(report: FileReport) -> str:
+    """Say in a few words what was not as it should be."""
+    tally = report.tally
+    notes = [clean(report.why)] if report.why else []
+    if tally.unknown:
+        notes.append(f"{tally.unknown.total():,} of unknown kinds, kept")
+    if tally.replayed:
+        notes.append(f"{tally.replayed:,} copies")
+    if tally.duplicates:
+        notes.append(f"{tally.duplicates:,} twice")
+    if report.lost:
+        notes.append(f"{report.lost:,} bytes unreadable")
+    elif report.flaws:
+        notes.append(f"{len(report.flaws):,} damaged places, nothing lost")
+    if tally.guessed:
+        notes.append(f"{tally.guessed.total():,} guessed")
+    return "; ".join(notes)

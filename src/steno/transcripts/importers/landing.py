@@ -1,0 +1,252 @@
+"""Events of imported sessions to transcripts and the index, each once.
+
+Strategy: what a transcript holds already is read before anything is added, so that importing again
+adds what is new alone. Lines are appended in pieces of about a megabyte, each followed by one short
+transaction of the index, so that a recorder beside it gets its turn after a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from steno import notices
+from steno.errors import TranscriptError, WriteError
+from steno.events.codec import LineEncoder, encode_header
+from steno.events.model import EntryImported, Event
+from steno.events.parts import Tokens
+from steno.storage.compressed import open_text, plain_name
+from steno.storage.lines import read_lines
+from steno.storage.transcript import TranscriptFolder
+from steno.transcripts.importers.tallies import Known
+from steno.transcripts.reader import read_header
+from steno.writers.base import Batch, Extent, Landings
+from steno.writers.sqlite import SqliteWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from steno.events.header import Header
+    from steno.transcripts.importers.claims import Claims
+
+_PIECE_EVENTS = 1_000
+_PIECE_BYTES = 1 << 20
+_ATTEMPTS = 6
+_MAX_LINE = 1 << 62
+"""Imported lines are kept whole, however long."""
+
+
+class _Line(Struct):
+    """What of a line tells that it need not be written again."""
+
+    type: str = ""
+    request_id: str = ""
+    timestamp: str = ""
+    entry_key: str | None = None
+    tool_call_id: str = ""
+    tool_arguments: str | None = None
+    seq: int = 0
+    claim: str | None = None
+    tokens: Tokens | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+class Present(Struct):
+    """What there is of a session.
+
+    Attributes:
+        known: What its transcript tells.
+        began: When it began; None where it has no transcript.
+        seq: The greatest number of its imported events.
+    """
+
+    known: Known
+    began: datetime | None = None
+    seq: int = 0
+
+
+def recorder_of(session_id: str) -> str:
+    """Name the recorder of a session's imported events: always the same for one session."""
+    text = session_id.encode("utf-8", "surrogatepass")
+    return f"imp{hashlib.sha256(text).hexdigest()[:13]}"
+
+
+def learn_lines(path: Path, session_id: str, claims: Claims) -> tuple[Known, int]:
+    """Read what a transcript tells, and whose replies it counts.
+
+    Returns:
+        What it tells, and the greatest number of its imported events.
+
+    Raises:
+        OSError: It can't be read.
+        TranscriptError: It is compressed, and zstd is not installed.
+    """
+    known, greatest = Known(), 0
+    with open_text(path) as file:
+        for line in read_lines(file):
+            try:
+                found = _decode_line(line.data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue  # damage is the reader's to report
+            greatest = max(greatest, found.seq)
+            if found.entry_key is not None:
+                known.entries[found.entry_key] = found.request_id
+                continue
+            known.told.add(_told(found))
+            if found.claim is not None:
+                claims.take(found.claim, session_id, found.request_id)
+                if found.tokens is not None:
+                    claims.count(found.claim, session_id, found.tokens.output)
+    return known, greatest
+
+
+def _told(line: _Line) -> tuple[str, str, str]:
+    """Tell what a line tells, as `what_is_told` does of an event."""
+    if line.type == "tool_call_recorded":
+        part = "returned" if line.tool_arguments is None else "called"
+        return f"{line.type} {part}", line.request_id, line.tool_call_id
+    if line.type == "compacted":
+        return line.type, line.timestamp, ""
+    return line.type, line.request_id, ""
+
+
+class Landing:
+    """Writes imported sessions; used by one thread."""
+
+    def __init__(self, sessions: Path, index: Path | None, *, durability: str = "os") -> None:
+        """Describe where things go.
+
+        Args:
+            sessions: The folder of transcripts.
+            index: The index; None keeps none.
+            durability: ``os`` or ``fsync``, as for the transcripts.
+
+        Raises:
+            SchemaVersionError: A newer steno, or another program, has made the index.
+        """
+        self.sessions = sessions
+        self._folder = TranscriptFolder(sessions, fsync=durability == "fsync", open_files=8)
+        self._writer = None if index is None else SqliteWriter(index, durability=durability)
+        self._landings = Landings()
+        self._landings.followed = True
+        if self._writer is not None:
+            self._writer.follow(self._landings)
+        self._number = 0
+
+    def look_up(self, session_id: str, began: datetime, claims: Claims) -> Present:
+        """Read what there is of a session.
+
+        Args:
+            session_id: The session.
+            began: When it began, as far as anybody knows.
+            claims: Learns which replies it counts.
+
+        Raises:
+            TranscriptError: Its transcript can't be read.
+        """
+        path = self.sessions / self._folder.locate(session_id, began)
+        header = read_header_of(path)
+        if header is None:
+            return Present(Known())
+        try:
+            known, seq = learn_lines(path, session_id, claims)
+        except OSError as error:
+            raise TranscriptError(
+                f"cannot read {path}: {error.strerror}", hint="check the path and permissions"
+            ) from error
+        return Present(known, header.timestamp, seq)
+
+    def write(self, header: Header, events: Iterable[Event], seq: int) -> int:
+        """Append events to a session's transcript, and their facts to the index.
+
+        Args:
+            header: Begins the transcript, if it is not there.
+            events: In order.
+            seq: The number of the last event that is there.
+
+        Returns:
+            The number of the last event that was appended.
+
+        Raises:
+            OSError: A piece could not be appended; those before it were.
+            WriteError: The index could not be written; the transcript holds the piece.
+        """
+        recorder = recorder_of(header.session_id)
+        encode = LineEncoder(recorder, _MAX_LINE).encode
+        lines: list[bytes] = []
+        facts: list[Event] = []
+        seqs: list[int] = []
+        size = 0
+        for event in events:
+            seq += 1
+            line, _ = encode(event, seq)
+            lines.append(line)
+            size += len(line)
+            if not isinstance(event, EntryImported):
+                facts.append(event)
+                seqs.append(seq)
+            if size >= _PIECE_BYTES or len(lines) >= _PIECE_EVENTS:
+                self._land(header, lines, Batch(facts, seqs, recorder=recorder))
+                lines, facts, seqs, size = [], [], [], 0
+        if lines:
+            self._land(header, lines, Batch(facts, seqs, recorder=recorder))
+        return seq
+
+    def _land(self, header: Header, lines: list[bytes], batch: Batch) -> None:
+        relative = self._folder.locate(header.session_id, header.timestamp)
+        appended = self._folder.append(relative, b"".join(lines), lambda: encode_header(header))
+        if self._writer is None:
+            return
+        self._number += 1
+        batch.number = batch.first_number = self._number
+        batch.headers = {header.session_id: header}
+        path = str(self.sessions / relative)
+        self._landings.put(
+            [Extent(path, header.session_id, appended.start, appended.end, self._number)],
+            self._number,
+        )
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._writer.write(batch)
+                while not self._writer.catch_up():
+                    pass  # somebody else wrote to the transcript in between
+            except WriteError as error:
+                if not error.transient or attempt == _ATTEMPTS:
+                    raise
+                notices.say("import-index", f"WARN {error.message}; trying again")
+                time.sleep(0.1 * 2**attempt)
+            else:
+                return
+
+    def close(self) -> None:
+        """Close all files."""
+        self._folder.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def read_header_of(path: Path) -> Header | None:
+    """Read the header of a transcript, in whichever form it is there; None where it is not.
+
+    Raises:
+        TranscriptError: It is there, and can't be read or has no header.
+    """
+    for form in (path, path.with_name(f"{path.name}.zst")):
+        with contextlib.suppress(FileNotFoundError):
+            form.stat()
+            header = read_header(form)
+            if header is None:
+                raise TranscriptError(
+                    f"{plain_name(form)} has no header", hint="`steno recover` tells what it holds"
+                )
+            return header
+    return None

@@ -1,0 +1,267 @@
+"""Files become sessions, once, and whatever goes wrong is in the report."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import steno
+from steno.query.reindex import reindex
+from steno.transcripts.finding import find_transcripts
+from steno.transcripts.importers.importing import Importer, learn_claims, session_name
+from steno.transcripts.importers.landing import Landing
+from steno.transcripts.importers.ledger import Ledger
+from steno.transcripts.reader import read_header
+
+DATA = Path(__file__).parents[3] / "data" / "imports"
+CLAUDE = DATA / "claude-code"
+
+
+class Home:
+    """A home into which things are imported."""
+
+    def __init__(self, path):
+        self.path = path
+        self.index = path / "sessions.db"
+        self.sessions = path / "sessions"
+
+    def run(self, *paths, **options):
+        """Import, and return the reports by name of file."""
+        landing = Landing(self.sessions, self.index)
+        ledger = Ledger(self.path / "imports.db")
+        try:
+            if ledger.is_new:
+                learn_claims(find_transcripts(self.sessions), ledger, lambda: None)
+            importer = Importer(landing, ledger, **options)
+            found = [importer.run(each) for each in importer.find(paths)]
+        finally:
+            ledger.close()
+            landing.close()
+        return {os.path.basename(report.path): report for report in found}
+
+    def ask(self, statement):
+        """Ask the index."""
+        with closing(sqlite3.connect(self.index)) as connection:
+            return connection.execute(statement).fetchall()
+
+    def transcripts(self):
+        """Read all transcripts."""
+        return {path.name: path.read_bytes() for path in find_transcripts(self.sessions)}
+
+    @property
+    def output_tokens(self):
+        """Sum up what all sessions count."""
+        return self.ask("SELECT SUM(output_tokens) FROM session_stats")[0][0]
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A new home."""
+    return Home(tmp_path / "home")
+
+
+def test_counts(home):
+    """The greatest count of each reply is believed: 43,894, where the first ones are 505."""
+    (report,) = home.run(CLAUDE / "counts").values()
+
+    assert (report.status, report.tally.output_tokens) == ("imported", 43_894)
+    assert home.output_tokens == 43_894
+
+
+def test_twice(home):
+    """Importing twice changes nothing, with the ledger, without it, and asked to read again."""
+    first = home.run(DATA / "claude-code")
+    before, tokens = home.transcripts(), home.output_tokens
+    assert any(report.tally.new for report in first.values())
+
+    assert {each.status for each in home.run(DATA / "claude-code").values()} <= {
+        "unchanged", "skipped",
+    }  # fmt: skip
+    again = home.run(DATA / "claude-code", again=True)
+    assert {each.tally.new for each in again.values()} == {0}
+    (home.path / "imports.db").unlink()
+    lost = home.run(DATA / "claude-code")
+    assert {each.tally.new for each in lost.values()} == {0}
+
+    assert (home.transcripts(), home.output_tokens) == (before, tokens)
+
+
+def test_copies_of_a_fork(home):
+    """Replies that stand in a session and in its forks count once, in the session."""
+    reports = home.run(CLAUDE / "forks")
+    counted = sum(report.tally.output_tokens for report in reports.values())
+
+    assert counted == home.output_tokens
+    assert home.ask(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM session_stats GROUP BY request_id HAVING COUNT(*) > 1)"
+    ) == [(0,)]
+    assert sum(report.tally.replayed for report in reports.values()) > 0
+
+
+def test_claims_come_back(home, tmp_path):
+    """A fork that is imported after the ledger was lost still counts nothing twice."""
+    source = tmp_path / "projects"
+    source.mkdir()
+    parent, fork, *_ = sorted((CLAUDE / "forks").iterdir())
+    shutil.copy(parent, source)
+    home.run(source)
+    tokens = home.output_tokens
+    (home.path / "imports.db").unlink()
+    (source / parent.name).unlink()
+    shutil.copy(fork, source)
+    (report,) = home.run(source).values()
+
+    assert report.tally.replayed > 0
+    assert home.output_tokens == tokens + report.tally.output_tokens
+
+
+def test_grown_file(home, tmp_path):
+    """A file that has grown by any number of lines adds the rest, and ends as if read at once."""
+    name = "c1a0de00-0000-4000-8000-000000000001.jsonl"
+    lines = (CLAUDE / "blocks" / name).read_bytes().splitlines(keepends=True)
+    whole = Home(tmp_path / "whole")
+    whole.run(CLAUDE / "blocks")
+    growing = tmp_path / name
+    for upto in range(1, len(lines) + 1):
+        growing.write_bytes(b"".join(lines[:upto]))
+        home.run(growing)
+
+    assert home.output_tokens == whole.output_tokens
+    columns = "request_id, model_name, input_tokens, output_tokens, success"
+    statement = f"SELECT {columns} FROM session_stats ORDER BY request_id"
+    assert home.ask(statement) == whole.ask(statement)
+    tools = "SELECT tool_name, call_key, success FROM tool_call_executions ORDER BY call_key"
+    assert home.ask(tools) == whole.ask(tools)
+
+
+def test_deleted_source(home, tmp_path):
+    """What the source has deleted since stays, also lines that were cut from a file."""
+    name = "c1a0de00-0000-4000-8000-000000000001.jsonl"
+    source = tmp_path / name
+    shutil.copy(CLAUDE / "blocks" / name, source)
+    home.run(source)
+    before = home.transcripts()
+    source.write_bytes(b"".join(source.read_bytes().splitlines(keepends=True)[4:]))
+    home.run(source)
+    source.unlink()
+    home.run(tmp_path / "nowhere")
+
+    assert home.transcripts() == before
+
+
+def test_index_made_anew(home):
+    """The index that imports leave is the one that `steno reindex` makes."""
+    home.run(DATA / "claude-code")
+    columns = "session_id, request_id, model_name, input_tokens, output_tokens, success"
+    statement = f"SELECT {columns} FROM session_stats ORDER BY 1, 2"
+    before = home.ask(statement)
+    reindex(home.sessions, home.index)
+
+    assert home.ask(statement) == before
+
+
+def test_header(home):
+    """The header says where a session comes from; a sub-agent names the session that began it."""
+    home.run(CLAUDE / "subagents")
+    headers = {
+        header.session_id: header
+        for path in find_transcripts(home.sessions)
+        if (header := read_header(path)) is not None
+    }
+    parent = session_name("claude-code", "c1a0de00-0000-4000-8000-000000000003")
+
+    assert headers[parent].source["format"] == "claude-code"
+    assert headers[parent].source["path"].endswith("0003.jsonl")
+    assert headers[parent].reason == "import"
+    assert {header.parent for name, header in headers.items() if name != parent} == {parent}
+
+
+def test_dry_run(home):
+    """A dry run reports all and writes nothing but an empty ledger."""
+    (report,) = home.run(CLAUDE / "counts", dry_run=True).values()
+
+    assert (report.status, report.tally.output_tokens) == ("imported", 43_894)
+    assert not home.sessions.exists()
+    assert home.run(CLAUDE / "counts").popitem()[1].status == "imported"
+
+
+def test_unknown_and_damaged(home, tmp_path):
+    """Kinds that nobody knows are kept and counted; what can't be read is said with its place."""
+    path = tmp_path / "c1a0de00-0000-4000-8000-000000000099.jsonl"
+    good = (CLAUDE / "blocks").glob("*.jsonl").__next__().read_bytes().splitlines()[0]
+    path.write_bytes(good + b'\n{"type":"from-the-future","x":1}\n{"type":"torn","y":"')
+    (report,) = home.run(path, format_name="claude-code").values()
+
+    assert report.tally.unknown == {"from-the-future": 1}
+    assert report.lost == len(b'{"type":"torn","y":"')
+    assert report.facts()["damage"][0]["kind"] == "torn"
+    (transcript,) = home.transcripts().values()
+    assert b'"entry":{"type":"from-the-future","x":1}' in transcript
+
+
+def test_what_cannot_be_read(home, tmp_path):
+    """Files of no known format are skipped, others that can't be read fail, and the rest goes on."""
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    shutil.copytree(CLAUDE / "counts", tmp_path / "counts")
+    reports = home.run(tmp_path, tmp_path / "missing.jsonl")
+
+    assert reports["photo.jpg"].status == reports["empty.jsonl"].status == "skipped"
+    assert (reports["missing.jsonl"].status, reports["missing.jsonl"].why) == (
+        "failed", "No such file or directory",
+    )  # fmt: skip
+    assert "pipe.jsonl" not in reports
+    assert home.output_tokens == 43_894
+
+
+def test_format_that_fails(home, tmp_path, monkeypatch):
+    """A defect of a format is in the report; what was read before it is kept, and tried again."""
+    from steno.transcripts.importers import claude_code
+
+    real = claude_code.FORMAT.read
+
+    def read(source):
+        (conversation,) = real(source)
+        entries = list(conversation.entries)
+
+        def some():
+            yield from entries[:3]
+            raise RecursionError("a defect")
+
+        conversation.entries = some()
+        yield conversation
+
+    monkeypatch.setattr(claude_code.FORMAT, "read", read, raising=False)
+    (report,) = home.run(CLAUDE / "counts").values()
+    assert (report.status, report.why) == ("partial", "RecursionError: a defect")
+    assert report.tally.entries == 3
+    monkeypatch.undo()
+
+    (report,) = home.run(CLAUDE / "counts").values()
+    assert report.status == "imported"
+    assert home.output_tokens == 43_894
+
+
+def test_full_disk(home, tmp_path):
+    """A disk that is full makes the import fail with its cause; the next one goes on."""
+    limited = Home(tmp_path / "full")
+    limited.path.mkdir()
+    (limited.sessions).write_text("a file where the folder should be")
+    (report,) = limited.run(CLAUDE / "counts").values()
+
+    assert (report.status, report.tally.output_tokens) != ("imported", 0)
+    assert report.why
+    limited.sessions.unlink()
+    assert limited.run(CLAUDE / "counts").popitem()[1].status == "imported"
+    assert limited.output_tokens == 43_894
+
+
+def test_unknown_format(home):
+    """A format that does not exist is an error that names those that do."""
+    with pytest.raises(steno.TranscriptError, match="no format 'word'") as caught:
+        home.run(CLAUDE, format_name="word")
+    assert "claude-code" in caught.value.hint

@@ -1,0 +1,185 @@
+"""Events of imported sessions lie in transcripts and in the index, once."""
+
+import contextlib
+import sqlite3
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+import steno
+from steno.events.header import make_header
+from steno.events.model import EntryImported
+from steno.query.reindex import reindex
+from steno.storage.compressed import pack
+from steno.transcripts.importers.claims import Claims
+from steno.transcripts.importers.exchanges import Asked, Reply
+from steno.transcripts.importers.landing import Landing, learn_lines, read_header_of, recorder_of
+from steno.transcripts.importers.model import Call, Replied
+from steno.transcripts.reader import read_transcript
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HEADER = make_header("toy-1", AT, reason="import", source={"format": "toy"})
+
+
+@pytest.fixture
+def landing(tmp_path):
+    """Where things go in a new home."""
+    found = Landing(tmp_path / "sessions", tmp_path / "sessions.db")
+    yield found
+    found.close()
+
+
+def events_of(number, session="toy-1"):
+    """Make the events of one request."""
+    reply = Reply(f"req-{number}", AT, AT)
+    reply.add(
+        Replied(
+            text="hi",
+            claim=f"claim-{number}",
+            tokens=steno.Tokens(input=10, output=number, source="provider_final"),
+            calls=(Call("read", f"t{number}", "{}"),),
+        ),
+        AT,
+    )
+    yield EntryImported(
+        session, "", AT, format="toy", kind="line", entry_key=f"key-{number}", entry={"n": number}
+    )
+    yield from Asked(f"req-{number}", AT, texts=["hello"], messages=1).events(
+        session, "toy", "", ""
+    )
+    yield from reply.events(session)
+
+
+def rows(path, statement):
+    """Ask an index."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def dump(path):
+    """Read all of an index that does not tell when it was made."""
+    statement = "SELECT session_id, request_id, input_tokens, output_tokens, model_name FROM {}"
+    return rows(path, statement.format("session_stats") + " ORDER BY 1, 2") + rows(
+        path, "SELECT session_id, request_count, input_tokens, transcript FROM sessions ORDER BY 1"
+    )
+
+
+def test_transcript_and_index(landing, tmp_path):
+    """What was written stands in the transcript, and its facts in the index."""
+    last = landing.write(HEADER, events_of(7), 0)
+
+    transcript = read_transcript(tmp_path / "sessions/2026-03-01/toy-1.jsonl")
+    entries = list(transcript)
+    assert transcript.damage == []
+    assert [entry.event.seq for entry in entries[1:]] == list(range(1, last + 1))
+    assert rows(
+        tmp_path / "sessions.db", "SELECT session_id, output_tokens FROM session_stats"
+    ) == [("toy-1", 7)]
+
+
+def test_index_made_anew_is_the_same(landing, tmp_path):
+    """The index that an import leaves is the one that is made from the transcripts."""
+    landing.write(HEADER, (event for n in range(600) for event in events_of(n)), 0)
+    landing.close()
+    reindex(tmp_path / "sessions", tmp_path / "again.db")
+
+    assert dump(tmp_path / "again.db") == dump(tmp_path / "sessions.db")
+    positions = "SELECT path, position FROM transcripts"
+    assert rows(tmp_path / "again.db", positions) == rows(tmp_path / "sessions.db", positions)
+
+
+def test_looking_up(landing):
+    """A session's transcript tells what it holds, where it goes on, and which claims it has."""
+    last = landing.write(HEADER, events_of(7), 0)
+    claims = Claims()
+    present = landing.look_up("toy-1", datetime(2030, 1, 1, tzinfo=UTC), claims)
+
+    assert (present.began, present.seq) == (AT, last)
+    assert present.known.entries.keys() == {"key-7"}
+    assert ("completed", "req-7", "") in present.known.told
+    assert ("tool_call_recorded called", "req-7", "t7") in present.known.told
+    assert claims.get("claim-7").session_id == "toy-1"
+    assert claims.get("claim-7").output == 7
+
+
+def test_looking_up_nothing(landing):
+    """A session without a transcript holds nothing."""
+    assert landing.look_up("toy-2", AT, Claims()).began is None
+
+
+def test_compressed_transcript(landing, tmp_path):
+    """A transcript that was compressed is known, and put back when it grows."""
+    landing.write(HEADER, events_of(7), 0)
+    path = tmp_path / "sessions/2026-03-01/toy-1.jsonl"
+    landing.close()
+    packed = path.with_name("toy-1.jsonl.zst")
+    with path.open("rb") as source, packed.open("wb") as target:
+        pack(source.fileno(), target.fileno(), stopped=lambda: False)
+    path.unlink()
+
+    present = landing.look_up("toy-1", AT, Claims())
+    assert present.known.entries.keys() == {"key-7"}
+    landing.write(HEADER, events_of(8), present.seq)
+    assert landing.look_up("toy-1", AT, Claims()).known.entries.keys() == {"key-7", "key-8"}
+
+
+def test_damaged_lines_are_passed_over(landing, tmp_path):
+    """Lines of a transcript that can't be read keep nobody from the others."""
+    landing.write(HEADER, events_of(7), 0)
+    path = tmp_path / "sessions/2026-03-01/toy-1.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"entry_key": "torn\n\xff\xfe\n')
+
+    known, _ = learn_lines(path, "toy-1", Claims())
+    assert known.entries.keys() == {"key-7"}
+
+
+def test_transcript_without_header(landing, tmp_path):
+    """A file at the transcript's place that has no header is left alone, with a hint."""
+    path = tmp_path / "sessions/2026-03-01/toy-1.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"no":"header"}\n')
+
+    with pytest.raises(steno.TranscriptError, match="has no header") as caught:
+        read_header_of(path)
+    assert "recover" in caught.value.hint
+
+
+def test_without_index(tmp_path):
+    """Without an index only transcripts are written."""
+    landing = Landing(tmp_path / "sessions", None)
+    landing.write(HEADER, events_of(7), 0)
+    landing.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["sessions"]
+
+
+def test_same_recorder():
+    """A session's imported events have the same recorder for ever, other sessions another one."""
+    assert recorder_of("a") == recorder_of("a") != recorder_of("b")
+
+
+def test_beside_a_recorder(landing, tmp_path):
+    """A recorder that writes at the same time loses nothing and is never locked out."""
+    with steno.open(tmp_path) as recorder:
+        done = threading.Event()
+
+        def record():
+            with recorder.session(key="live") as session:
+                while not done.is_set():
+                    with session.request(model="m"):
+                        pass
+                    done.wait(0.001)
+
+        thread = threading.Thread(target=record)
+        thread.start()
+        landing.write(HEADER, (event for n in range(2000) for event in events_of(n)), 0)
+        done.set()
+        thread.join()
+        assert recorder.flush()
+        stats = recorder.stats()
+
+    assert stats.accepted == stats.written > 0
+    assert (stats.writers["sqlite"].retried, stats.writers["sqlite"].last_error) == (0, None)
+    assert rows(tmp_path / "sessions.db", "SELECT request_count FROM sessions WHERE session_key IS "
+                "NULL") == [(2000,)]  # fmt: skip

@@ -1,0 +1,48 @@
+"""Times as other programs write them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from steno.transcripts.importers.source import Probe
+from steno.transcripts.importers.times import first_time, read_time
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01 12:00:00", 1772366400,
+     1772366400000, 1772366400.0],
+)  # fmt: skip
+def test_forms(value):
+    """ISO 8601, seconds and milliseconds are read; what has no offset is UTC."""
+    assert read_time(value) == NOON
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, "yesterday", "", float("nan"), float("inf"), 10**30, -(10**18), [], {},
+     "9999-99-99"],
+    ids=repr,
+)  # fmt: skip
+def test_nonsense(value):
+    """Whatever is no time is None, and raises nothing."""
+    assert read_time(value) is None
+
+
+def test_edges():
+    """Times at the edges of the calendar keep their digits."""
+    assert read_time("0001-01-01T00:00:00+23:00").year == 1
+
+
+def test_first_time():
+    """A file begins with the earliest time of its first values."""
+    looked = Probe(
+        Path("x"), "x", b"",
+        ({"timestamp": "2026-03-02T00:00:00Z"}, [], {"startTime": "2026-03-01T12:00:00Z"}, {}),
+    )  # fmt: skip
+
+    assert first_time(looked) == NOON
+    assert first_time(Probe(Path("x"), "x")) is None
