@@ -31,7 +31,7 @@ lint: .venv/.lint .venv/.test ## Check style, types and import contracts
 bench: .venv/.bench ## Measure against the bars; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-soak: .venv/.test ## Run the long tests: 500 kills, a real model server
+soak: .venv/.soak ## Run the long tests: 500 kills, a million damaged lines, a real model server
 	scripts/install-transformers
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
@@ -55,6 +55,10 @@ clean: ## Remove what the other targets made
 
 .venv/.test: .venv/.installed requirements/test.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
+	@touch $@
+
+.venv/.soak: .venv/.test requirements/soak.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/soak.txt
 	@touch $@
 
 .venv/.lint: .venv/.installed requirements/lint.txt

@@ -30,12 +30,15 @@ from steno.errors import (
 from steno.events.header import Header
 from steno.events.model import (
     ArtefactSaved,
+    Compacted,
     Completed,
+    EntryImported,
     Event,
     Gap,
     LogRecorded,
     RequestRecorded,
     ResponseRecorded,
+    Rotated,
     Started,
     StatsSnapshot,
     StatsUpdated,
@@ -60,7 +63,8 @@ from steno.opening import open_recorder as open  # noqa: A004 - `steno.open` rea
 from steno.recording.builder import RecorderBuilder
 from steno.recording.context import Scope, current_scope
 from steno.recording.recorder import Recorder
-from steno.recording.session import Request, Session
+from steno.recording.request import Request
+from steno.recording.session import Session
 from steno.recording.statistics import RecorderStats, WriterStats
 from steno.version import VERSION
 from steno.writers.base import Batch, Writer
@@ -84,9 +88,11 @@ __all__ = [
     "Archivist",
     "ArtefactSaved",
     "Batch",
+    "Compacted",
     "Completed",
     "ConfigError",
     "CostEstimate",
+    "EntryImported",
     "Event",
     "Gap",
     "Header",
@@ -103,6 +109,7 @@ __all__ = [
     "Request",
     "RequestRecorded",
     "ResponseRecorded",
+    "Rotated",
     "SchemaVersionError",
     "Scope",
     "ScopedThreadPoolExecutor",

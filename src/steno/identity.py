@@ -80,20 +80,6 @@ def safe_name(identifier: str) -> str:
     return f"{readable or '_'}--{digest}"
 
 
-def agent_of(session_key: str | None) -> str | None:
-    """Read the agent's id from a session key such as ``agent:main:cron:nightly``.
-
-    Returns:
-        The second part of a key that begins with ``agent:``, else None.
-    """
-    if not session_key:
-        return None
-    parts = session_key.split(":", 2)
-    if len(parts) >= 2 and parts[0] == "agent" and parts[1]:  # noqa: PLR2004 - prefix and agent
-        return parts[1]
-    return None
-
-
 @functools.cache
 def _describe_program() -> tuple[str | None, str | None]:
     try:

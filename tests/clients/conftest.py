@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.clients.comparing")
+
 # Read before a fixture takes HOME and STENO_* away.
 CLIENTS = Path(os.environ.get("STENO_CLIENTS") or Path.home() / ".cache/steno/clients")
 STENO = Path(sys.executable).with_name("steno")
@@ -15,59 +17,43 @@ KEY = "sk-dummy-4711-must-not-be-kept"
 SHOWN = 4000
 
 
-class Run:
-    """A client that ran under ``steno record``, and what was recorded.
+class Home:
+    """A home of steno's, read by its command line.
 
     Attributes:
-        out: What the client said on stdout.
-        folder: Where it ran.
+        path: Where it is.
     """
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.out = ""
-        self._home = folder / "steno"
-        self._work = folder / "work"
-
-    def start(self, command, *options, **variables):
-        """Run a command with its calls recorded."""
-        self._work.mkdir()
-        for name in ("home", "tmp"):
-            (self.folder / name).mkdir(exist_ok=True)
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "STENO_HOME": str(self._home),
-            **variables,
-        }
-        done = subprocess.run(
-            [STENO, "record", *options, "--", *command],
-            cwd=self._work, env=environ, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{done.stdout[-SHOWN:]}\n{done.stderr[-SHOWN:]}"
-        self.out = done.stdout
-        return self
+    def __init__(self, path):
+        self.path = path
 
     def _steno(self, *arguments):
         return subprocess.run(
-            [STENO, *arguments, "--home", self._home], stdout=subprocess.PIPE, check=True
+            [STENO, *arguments, "--home", self.path], stdout=subprocess.PIPE, check=True
         ).stdout
+
+    def _told(self, *arguments):
+        return [json.loads(line) for line in self._steno(*arguments, "--json").splitlines()]
 
     def sessions(self):
         """Return the sessions as `steno ls` tells them, by id."""
-        rows = [json.loads(line) for line in self._steno("ls", "--json").splitlines()]
-        return {row["session_id"]: row for row in rows}
+        return {row["session_id"]: row for row in self._told("ls")}
+
+    def all_events(self, session):
+        """Return all events, as `steno show` tells them."""
+        return self._told("show", session)
 
     def events(self, session, type_):
-        """Return the events of one type, as `steno show` tells them."""
-        lines = [json.loads(line) for line in self._steno("show", session, "--json").splitlines()]
-        return [line for line in lines if line["type"] == type_]
+        """Return the events of one type."""
+        return [event for event in self.all_events(session) if event["type"] == type_]
+
+    def header(self, session):
+        """Return the header of a session."""
+        return self.events(session, "session")[0]
 
     def parent(self, session):
         """Return the session that began a session."""
-        return self.events(session, "session")[0].get("parent")
+        return self.header(session).get("parent")
 
     def raw(self, session, request_id):
         """Return the body of a request, byte for byte."""
@@ -84,13 +70,70 @@ class Run:
 
     def rows(self, query):
         """Return the rows of a query of the index."""
-        return [json.loads(line) for line in self._steno("sql", query, "--json").splitlines()]
+        return self._told("sql", query)
+
+    def files(self):
+        """Return what the transcripts hold, by their names."""
+        found = sorted((self.path / "sessions").rglob("*.jsonl"))
+        return {path.name: path.read_bytes() for path in found}
 
     def holding(self, secret):
         """Return the files of the home that hold a secret."""
-        files = [path for path in self._home.rglob("*") if path.is_file()]
+        files = [path for path in self.path.rglob("*") if path.is_file()]
         assert files
         return [path for path in files if secret.encode() in path.read_bytes()]
+
+
+class Run(Home):
+    """Clients that ran under ``steno record``, one after the other, and what was recorded.
+
+    Attributes:
+        out: What the last one said on stdout.
+        folder: Where they ran.
+    """
+
+    def __init__(self, folder):
+        super().__init__(folder / "steno")
+        self.folder = folder
+        self.out = ""
+
+    def _environ(self):
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "tmp"),
+        }
+
+    def start(self, command, *options, status=0, **variables):
+        """Run a command with its calls recorded; it is to end with this status."""
+        for name in ("home", "tmp", "work"):
+            (self.folder / name).mkdir(exist_ok=True)
+        environ = {**self._environ(), "STENO_HOME": str(self.path), **variables}
+        done = subprocess.run(
+            [STENO, "record", *options, "--", *command],
+            cwd=self.folder / "work", env=environ, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == status, f"{done.stdout[-SHOWN:]}\n{done.stderr[-SHOWN:]}"
+        self.out = done.stdout
+        return self
+
+    def imported(self, name="imported"):
+        """Import what the clients wrote themselves, from where they do so.
+
+        Args:
+            name: The home to import into; ``steno`` is the one that was recorded into.
+
+        Returns:
+            The home, and the reports of the transcripts.
+        """
+        home = Home(self.folder / name)
+        done = subprocess.run(
+            [STENO, "import", "--json", "--home", home.path],
+            env=self._environ(), stdout=subprocess.PIPE, check=True,
+        )  # fmt: skip
+        reports = [json.loads(line) for line in done.stdout.splitlines()]
+        return home, [report for report in reports if report["status"] != "skipped"]
 
 
 @pytest.fixture

@@ -3,54 +3,11 @@
 import json
 
 import pytest
+from tests.clients.claude_code import AGENT, MODEL, PARENT, SESSION, call, say, start, text
 
 from steno.testing import provider
-from steno.testing.provider import Script
 
 pytestmark = pytest.mark.clients
-
-MODEL = "claude-sonnet-4-5"
-SESSION, AGENT, PARENT = (
-    f"x-claude-code-{name}" for name in ("session-id", "agent-id", "parent-agent-id")
-)
-
-
-def say(number, *blocks):
-    """Script one answer: text, or tools to call; its counts follow from its number."""
-    usage = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 7}
-    message = {
-        "id": f"msg_{number}", "type": "message", "role": "assistant", "model": MODEL,
-        "content": [], "stop_reason": None, "stop_sequence": None,
-        "usage": {**usage, "input_tokens": 10 * number, "output_tokens": 1},
-    }  # fmt: skip
-    events = [{"type": "message_start", "message": message}]
-    for index, block in enumerate(blocks):
-        if block["type"] == "text":
-            start, delta = {**block, "text": ""}, {"type": "text_delta", "text": block["text"]}
-        else:
-            whole = json.dumps(block["input"])
-            start = {**block, "input": {}}
-            delta = {"type": "input_json_delta", "partial_json": whole}
-        events += [
-            {"type": "content_block_start", "index": index, "content_block": start},
-            {"type": "content_block_delta", "index": index, "delta": delta},
-            {"type": "content_block_stop", "index": index},
-        ]
-    stop = {"stop_reason": blocks[-1]["type"].replace("text", "end_turn"), "stop_sequence": None}
-    events += [
-        {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 5 * number}},
-        {"type": "message_stop"},
-    ]
-    stream = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events]
-    return Script(path="/v1/messages", stream=stream, times=1)
-
-
-def text(words):
-    return {"type": "text", "text": words}
-
-
-def call(call_id, name, **arguments):
-    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
 @pytest.fixture
@@ -59,15 +16,7 @@ def ask(run, find, key):
     program = find("claude-*/claude_agent_sdk/_bundled/claude")
 
     def ask(served, *options, by_variable=False):
-        upstream = () if by_variable else ("--upstream", f"anthropic={served.url}")
-        variables = {"ANTHROPIC_BASE_URL": served.url} if by_variable else {}
-        run.start(
-            [program, "-p", "say pong", "--model", MODEL, "--output-format", "json", *options],
-            *upstream,
-            ANTHROPIC_API_KEY=key, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-            DISABLE_TELEMETRY="1", DISABLE_AUTOUPDATER="1", **variables,
-        )  # fmt: skip
-        return run, json.loads(run.out)
+        return run, start(run, program, served, *options, key=key, by_variable=by_variable)
 
     return ask
 

@@ -5,78 +5,23 @@ import json
 import time
 
 import pytest
+from tests.clients.codex import (
+    MODEL,
+    OPENAI,
+    OWN,
+    PARENT,
+    SESSION,
+    SIGNED_IN,
+    THREAD,
+    call,
+    say,
+    start,
+    text,
+)
 
 from steno.testing import provider
-from steno.testing.provider import Script
 
 pytestmark = pytest.mark.clients
-
-MODEL = "gpt-5"
-SESSION, THREAD, PARENT = "session-id", "thread-id", "x-codex-parent-thread-id"
-# A provider of one's own speaks HTTP alone; OpenAI's tries a WebSocket first.
-OWN = (
-    'model_provider="own"',
-    'model_providers.own={name="own",base_url="$OPENAI_BASE_URL",wire_api="responses",env_key="KEY"}',
-)
-OPENAI = ('openai_base_url="$OPENAI_BASE_URL"',)
-# Who is signed in sends requests compressed, and asks the site of ChatGPT beside.
-SIGNED_IN = (
-    *OPENAI,
-    'chatgpt_base_url="$OPENAI_BASE_URL"',
-    "features.enable_request_compression=true",
-)
-# Without these it asks github.com and chatgpt.com for plugins.
-QUIET = (
-    "analytics.enabled=false",
-    "check_for_update_on_startup=false",
-    "features.apps=false",
-    "features.plugins=false",
-)
-
-
-def say(number, item, *, to=None, delay_ms=0):
-    """Script one answer: text, or a tool to call; its counts follow from its number.
-
-    Args:
-        number: The number.
-        item: What is put out.
-        to: The words that it answers; None for all others.
-        delay_ms: How long it takes.
-    """
-    usage = {
-        "input_tokens": 100 * number, "input_tokens_details": {"cached_tokens": 7},
-        "output_tokens": 5 * number, "output_tokens_details": {"reasoning_tokens": 2},
-        "total_tokens": 105 * number,
-    }  # fmt: skip
-    whole = {
-        "id": f"resp_{number}", "object": "response", "created_at": 1764547200, "model": MODEL,
-        "status": "completed", "output": [item], "usage": usage,
-    }  # fmt: skip
-    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
-    events = [
-        {"type": "response.created", "response": begun},
-        {"type": "response.output_item.added", "output_index": 0, "item": item},
-        {"type": "response.output_item.done", "output_index": 0, "item": item},
-        {"type": "response.completed", "response": whole},
-    ]
-    stream = [
-        f"event: {event['type']}\ndata: {json.dumps({**event, 'sequence_number': place})}\n\n"
-        for place, event in enumerate(events)
-    ]
-    asked = {"model": MODEL, "stream": True, "input": to} if to else None
-    return Script(path="/v1/responses", request=asked, stream=stream, delay_ms=delay_ms)
-
-
-def text(words):
-    part = {"type": "output_text", "text": words, "annotations": []}
-    return {"id": "msg_1", "type": "message", "role": "assistant", "content": [part]}
-
-
-def call(name, *, space=None, **arguments):
-    item = {"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": name}
-    if space is not None:
-        item["namespace"] = space
-    return {**item, "arguments": json.dumps(arguments)}
 
 
 @pytest.fixture
@@ -85,14 +30,7 @@ def ask(run, find, key):
     program = find("codex-*/node_modules/.bin/codex")
 
     def ask(served, *, settings=OWN, sandbox="read-only"):
-        # Codex does not read OPENAI_BASE_URL: a shell hands it over.
-        given = " ".join(f"-c {json.dumps(setting)}" for setting in (*settings, *QUIET))
-        told = f'exec "$0" exec --skip-git-repo-check -s {sandbox} {given} -m {MODEL} "say pong"'
-        return run.start(
-            ["sh", "-c", told, program],
-            "--upstream", f"openai={served.url}",
-            KEY=key, **({} if settings is SIGNED_IN else {"CODEX_API_KEY": key}),
-        )  # fmt: skip
+        return start(run, program, served, key=key, settings=settings, sandbox=sandbox)
 
     return ask
 

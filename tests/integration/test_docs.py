@@ -47,6 +47,12 @@ def test_shell_examples(text, tmp_path):
         with recorder.session("s", key="agent:main:main") as session:
             with session.request(model="m") as request:
                 request.tool_call("search")
+    data = ROOT / "tests" / "data" / "imports"
+    shutil.copytree(data / "claude-code" / "blocks", tmp_path / ".claude" / "projects" / "-app")
+    shutil.copytree(data / "codex", tmp_path / ".codex" / "sessions")
+    shutil.copytree(data.parent / "recovery" / "openclaw", tmp_path / ".openclaw")
+    shutil.copytree(data / "lunaroute-v1", tmp_path / ".lunaroute" / "v1")
+    shutil.copytree(data / "lunaroute-v2", tmp_path / ".lunaroute" / "sessions")
     for line in text.splitlines():
         if line.startswith("steno proxy"):
             line = f"timeout --preserve-status -s INT 3 {line}"  # as a person ends it, by Ctrl-C

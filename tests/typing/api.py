@@ -50,6 +50,10 @@ def high_level() -> None:
                 request.tool_call("search", arguments="{}", success=True)
                 request.response(text="...", tokens=steno.Tokens(input=12, output=40))
             session.snapshot()
+            after: steno.Session = session.compact(summary="so far", trigger="manual")
+            newest: steno.Session | None = session.successor
+            assert newest is after
+            after.reset()
         stats: steno.RecorderStats = recorder.stats()
         assert stats.accepted >= stats.written
         flushed: bool = recorder.flush(timeout_s=1.0)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.identity import (
-    agent_of,
     describe_process,
     is_plain,
     new_recorder_id,
@@ -88,24 +87,6 @@ def test_new_ids_are_plain_and_unique():
 
     assert len(set(made)) == len(made)
     assert all(is_plain(identifier) for identifier in made)
-
-
-@pytest.mark.parametrize(
-    ("key", "agent"),
-    [
-        ("agent:main:main", "main"),
-        ("agent:ops:cron:1", "ops"),
-        ("agent:x", "x"),
-        ("main", None),
-        ("agent:", None),
-        ("", None),
-        (None, None),
-        ("agents:main:main", None),
-    ],
-)
-def test_agent_of(key, agent):
-    """The agent is the second part of a key that begins with agent."""
-    assert agent_of(key) == agent
 
 
 def test_describe_process(tmp_path, monkeypatch):

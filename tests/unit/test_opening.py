@@ -94,10 +94,10 @@ def test_a_newer_index_is_refused(home):
 
     record_one(steno.open(home))
     connection = sqlite3.connect(home / "sessions.db", isolation_level=None)
-    connection.execute("UPDATE schema_version SET version = 2")
+    connection.execute("UPDATE schema_version SET version = 3")
     connection.close()
 
-    with pytest.raises(steno.SchemaVersionError, match="Unsupported schema version: 2"):
+    with pytest.raises(steno.SchemaVersionError, match="Unsupported schema version: 3"):
         steno.open(home)
 
 

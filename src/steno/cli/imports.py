@@ -186,9 +186,12 @@ def _print(reports: list[FileReport], *, dry_run: bool, show_all: bool) -> None:
     shown = [each for each in reports if show_all or each.status not in quiet]
     if shown:
         limit = len(shown) if show_all else _MAX_SHOWN
+        folder = _common_folder(shown)
+        if folder:
+            click.echo(f"{clean(folder)}:")
         print_table(
             ("file", "format", "status", "new", "replies", "tools", "in", "out", "notes"),
-            [_row(each) for each in shown[:limit]],
+            [_row(each, folder) for each in shown[:limit]],
             right=("new", "replies", "tools", "in", "out"),
         )
         if len(shown) > limit:
@@ -203,10 +206,19 @@ def _print(reports: list[FileReport], *, dry_run: bool, show_all: bool) -> None:
     )
 
 
-def _row(report: FileReport) -> tuple[str, ...]:
+def _common_folder(reports: list[FileReport]) -> str:
+    """Find the folder that all sources lie below, so that it is told once; "" for none."""
+    folders = [os.path.dirname(each.path) for each in reports]
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # some are absolute and some are not
+        return ""
+
+
+def _row(report: FileReport, folder: str) -> tuple[str, ...]:
     tally = report.tally
     return (
-        clean(report.path),
+        clean(os.path.relpath(report.path, folder) if folder else report.path),
         report.format or "",
         report.status,
         number(tally.new),

@@ -14,15 +14,17 @@ from steno.cli.options import json_option, place_options, places, read_config
 from steno.cli.output import clean, fields, milliseconds, print_damage, print_line
 from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
-from steno.events.header import Header
 from steno.events.model import (
     ArtefactSaved,
+    Compacted,
     Completed,
+    EntryImported,
     Event,
     Gap,
     LogRecorded,
     RequestRecorded,
     ResponseRecorded,
+    Rotated,
     Started,
     StreamStarted,
     ToolCallRecorded,
@@ -30,48 +32,98 @@ from steno.events.model import (
 from steno.events.references import Expander, is_reference
 from steno.storage.lease import is_alive
 from steno.transcripts.bodies import expand_event, read_request
+from steno.transcripts.conversations import Part, find_conversation
 from steno.transcripts.finding import resolve_session
-from steno.transcripts.reader import read_transcript
+from steno.transcripts.reader import read_header, read_transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from steno.transcripts.reader import Transcript
+    from steno.events.header import Header
+    from steno.transcripts.reader import Damage
 
 
 @click.command("show")
-@click.argument("session")
+@click.argument("session", required=False)
 @place_options
 @json_option
+@click.option("--key", help="All sessions of one session key, one after the other.")
 @click.option("--request", "request_id", help="Events of one request alone.")
 @click.option("--raw", metavar="REQUEST", help="The body of a request, byte for byte.")
 def command(
-    session: str,
+    session: str | None,
     home: str | None,
     config_path: str | None,
     as_json: bool,
+    key: str | None,
     request_id: str | None,
     raw: str | None,
 ) -> None:
-    """Show one session as a conversation.
+    """Show one session as a conversation, or all that belong to one session key.
 
-    SESSION is an id, the beginning of one, the path of a transcript, or `latest`.
+    SESSION is an id, the beginning of one, the path of a transcript, or `latest`. With --key, what
+    was reset or compacted is shown from its beginning, each session behind the one that it goes
+    on from; the transcripts alone are read for it, no index is needed.
 
     \b
     Examples:
       steno show latest
+      steno show --key agent:main:main
+      steno show --key agent:main:main --json | jq -r .session_id
       steno show 2k7p213k --request req-5w418nxyd43a5snvkmfb
       steno show latest --json | jq -r .type
       steno show latest --raw req-5w418nxyd43a5snvkmfb > request.json
     """
+    if (session is None) == (key is None):
+        raise click.UsageError("give a SESSION, or a session key with --key")
     sessions, _ = places(home, config_path)
-    path = resolve_session(sessions, session)
-    if raw is not None:
-        sys.stdout.buffer.write(read_request(path, raw, read_config(home, config_path).home))
-        return
-    transcript = read_transcript(path, lossless=False)
+    if key is None:
+        path = resolve_session(sessions, session or "")
+        if raw is not None:
+            sys.stdout.buffer.write(read_request(path, raw, read_config(home, config_path).home))
+            return
+        parts = [Part(path, read_header(path))]
+    elif raw is not None:
+        raise click.UsageError("--raw gives back a request of one SESSION")
+    else:
+        parts = _find_parts(sessions, key)
+    lives = functools.partial(is_alive, sessions)
+    found = False
+    for at, part in enumerate(parts):
+        if at and not as_json:
+            click.echo()
+        found |= _show(part, request_id, lives, as_json=as_json)
+    if not found and request_id is not None:
+        raise IdentityError(
+            f"the session has no request {request_id!r}",
+            hint="without --request, `steno show` shows the ids of all",
+        )
+
+
+def _find_parts(sessions: Path, key: str) -> list[Part]:
+    damage: list[Damage] = []
+    parts = find_conversation(sessions, key, damage)
+    for each in damage:
+        print_damage(each)
+    if not parts:
+        raise IdentityError(
+            f"no session of the key {key!r} in {sessions}",
+            hint="`steno ls` lists the sessions with their keys; --home chooses another home",
+        )
+    return parts
+
+
+def _show(
+    part: Part, request_id: str | None, lives: Callable[[str], bool], *, as_json: bool
+) -> bool:
+    """Show one transcript; True when it has the request that is asked for."""
+    transcript = read_transcript(part.path, lossless=False)
     conversation = _Conversation()
-    found = request_id is None
+    found = False
+    if part.header is not None and not as_json:
+        # Where the first line is torn, a copy of it tells; it is not shown again where it stands.
+        _print_header(part.header, part)
     for entry in transcript:
         event = entry.event
         if isinstance(event, Event):
@@ -81,22 +133,17 @@ def command(
             found = True
         if as_json:
             print_line(entry.line)
-        elif isinstance(event, Header):
-            _print_header(event, transcript)
-        else:
+        elif isinstance(event, Event):
             conversation.show(event)
     if not as_json:
-        conversation.end(functools.partial(is_alive, sessions))
+        conversation.end(lives)
     for damage in transcript.damage:
         print_damage(damage)
-    if not found:
-        raise IdentityError(
-            f"the session has no request {request_id!r}",
-            hint="without --request, `steno show` shows the ids of all",
-        )
+    return found
 
 
-def _print_header(header: Header, transcript: Transcript) -> None:
+def _print_header(header: Header, part: Part) -> None:
+    forks = ", ".join(part.forks)
     fields(
         {
             "session": header.session_id,
@@ -106,13 +153,25 @@ def _print_header(header: Header, transcript: Transcript) -> None:
             "chat": header.chat_id,
             "message": header.message_id,
             "parent": header.parent,
+            "goes on from": header.previous and _because(header.previous, header.reason),
+            "forks": forks and f"of that session, {forks} go on",
+            "imported": header.source and _origin(header.source),
             "began": format_timestamp(header.timestamp),
             "program": header.program and f"{header.program} (pid {header.pid}) on {header.host}",
             "folder": header.cwd,
             "tags": ", ".join(header.tags),
-            "transcript": transcript.path,
+            "transcript": part.path,
         }
     )
+
+
+def _because(what: str, reason: str | None) -> str:
+    return f"{what} ({reason})" if reason else what
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """Write where an imported session comes from."""
+    return " ".join(str(source[name]) for name in ("format", "id", "path") if source.get(name))
 
 
 def _say(mark: str, text: str) -> None:
@@ -136,6 +195,8 @@ class _Conversation:
 
     def show(self, event: Event) -> None:
         """Show the next event."""
+        if isinstance(event, EntryImported) and event.told:
+            return  # other events say it
         if isinstance(event, Started):
             recorder = event.recorder
             self._open[event.request_id] = recorder if isinstance(recorder, str) else ""
@@ -243,8 +304,25 @@ def _print_beside(event: Event) -> None:
     elif isinstance(event, ArtefactSaved):
         source = f" from {clean(event.source)}" if event.source else ""
         _say(f"{clean(event.kind)}{source}: {clean(event.path)}", "")
+    elif isinstance(event, Compacted):
+        click.echo()
+        by = f", {clean(event.trigger)}" if event.trigger else ""
+        _say(f"summary of what was said before{by}{_shrunk(event)}", event.summary)
+    elif isinstance(event, Rotated):
+        _say(f"goes on in {clean(_because(event.successor, event.reason))}", "")
+    elif isinstance(event, EntryImported):
+        copied = f", as in {clean(event.replayed_from)}" if event.replayed_from else ""
+        who = clean(event.role or event.kind)
+        _say(f"{who}{copied}", event.text or _tell(event.entry))
     else:
         _say(clean(type_of(event)), "")
+
+
+def _shrunk(event: Compacted) -> str:
+    if event.tokens_before is None:
+        return ""
+    after = "" if event.tokens_after is None else f" to {event.tokens_after:,}"
+    return f", {event.tokens_before:,}{after} tokens"
 
 
 def _tokens(event: ResponseRecorded) -> str:

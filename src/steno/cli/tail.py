@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.1
 _SHOWN = (
-    "model_requested", "tool_name", "reason", "message", "error", "finish_reason", "response_text",
-    "request_text",
+    "model_requested", "tool_name", "reason", "successor", "message", "error", "finish_reason",
+    "response_text", "request_text", "summary", "text",
 )  # fmt: skip
 
 
@@ -73,8 +74,10 @@ def command(
 
 def _print_last(path: Path, lines: int, *, as_json: bool, follow: bool) -> int:
     """Print the last lines; returns the byte offset behind them."""
-    transcript = read_transcript(path, offset=find_tail(path, lines), lossless=False)
-    for entry in transcript:
+    # One of the last lines may be the header, repeated, which is no entry: one more is read.
+    begin = find_tail(path, lines + 1 if lines else 0)
+    transcript = read_transcript(path, offset=begin, lossless=False)
+    for entry in deque(transcript, maxlen=lines):
         _print(entry, path, as_json=as_json)
     for damage in transcript.damage:
         # A line that is being written has no newline yet; whoever follows reads it later.

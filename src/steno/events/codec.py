@@ -21,6 +21,7 @@ from msgspec import UNSET
 from steno.errors import TranscriptError
 from steno.events.header import Header, upgrade_header
 from steno.events.model import (
+    EntryImported,
     Event,
     KnownEvent,
     RequestRecorded,
@@ -59,11 +60,17 @@ def _no_bulk(_event: Event) -> tuple[None, None]:
     return None, None
 
 
+def _entry_bulk(event: EntryImported) -> tuple[memoryview | None, Any]:
+    entry = event.entry
+    return (memoryview(entry), None) if isinstance(entry, msgspec.Raw) else (None, entry)
+
+
 _BULK: dict[type[Event], Callable[[Any], tuple[Any, Any]]] = {
     **dict.fromkeys(_TYPES.values(), _no_bulk),
     RequestRecorded: attrgetter("request_text", "request_json"),
     ResponseRecorded: attrgetter("response_text", "response_json"),
     ToolCallRecorded: attrgetter("tool_arguments", "tool_output"),
+    EntryImported: _entry_bulk,
 }
 """Reads the text of an event, which may be long, and the payload beside it: its last fields.
 
@@ -316,14 +323,27 @@ def _decode_header(raw: dict[str, Any]) -> Event | Header:
     upgraded = upgrade_header(raw)
     if not isinstance(upgraded.get("timestamp"), str):
         upgraded["timestamp"] = format_timestamp(_EPOCH)
-    upgraded = {key: value for key, value in upgraded.items() if value is not None}
+    known = {encoded for _, encoded in _HEADER_FIELDS} - {"extra"}
+    upgraded = {key: value for key, value in upgraded.items() if value is not None and key in known}
     try:
         header = msgspec.convert(upgraded, Header)
     except msgspec.ValidationError:
-        return _unknown(raw)
-    known = {encoded for _, encoded in _HEADER_FIELDS} - {"extra"}
+        # A field that is not what it should be must not make a transcript anonymous.
+        misfits = {key for key in known & upgraded.keys() if not _fits(key, upgraded[key])}
+        upgraded = {key: value for key, value in upgraded.items() if key not in misfits}
+        upgraded = {"timestamp": format_timestamp(_EPOCH), "version": 1, **upgraded}
+        header = msgspec.convert(upgraded, Header)
+        known -= misfits
     rest = {key: value for key, value in raw.items() if key not in known and key != "type"}
     return msgspec.structs.replace(header, extra=rest) if rest else header
+
+
+def _fits(key: str, value: Any) -> bool:
+    try:
+        msgspec.convert({"timestamp": _EPOCH, key: value}, Header)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _decode_unknown(line: bytes) -> Event | Header:

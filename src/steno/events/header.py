@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from steno.identity import agent_of
+from steno.session_keys import agent_of
 
 HEADER_VERSION = 4
 

@@ -93,7 +93,10 @@ class RequestRecorded(Event, tag="request_recorded", frozen=True, kw_only=True):
 
 
 class ResponseRecorded(Event, tag="response_recorded", frozen=True, kw_only=True):
-    """What the model replied; sizes in bytes, times in milliseconds."""
+    """What the model replied; sizes in bytes, times in milliseconds.
+
+    Of an imported reply, ``claim`` is by which its copies in other transcripts are known.
+    """
 
     tokens: Tokens = field(default_factory=Tokens)
     model_used: str = field(default_factory=str)
@@ -111,6 +114,7 @@ class ResponseRecorded(Event, tag="response_recorded", frozen=True, kw_only=True
     partial: bool | None = None
     http_status: int | None = None
     response_id: str | None = None
+    claim: str | None = None
     response_body: Body | None = None
     response_text: str = field(default_factory=str)
     response_json: Payload = None
@@ -276,6 +280,7 @@ class EntryImported(Event, tag="entry_imported", frozen=True, kw_only=True):
     Attributes:
         format: The format of the transcript, such as ``claude-code``.
         kind: The entry's type in that format.
+        entry_key: By which the entry is known to be the same when it is imported again.
         entry_id: The id that it has there.
         role: Who speaks in it; None where nobody does.
         text: What a person would read of it; "" where other events hold that.
@@ -287,6 +292,7 @@ class EntryImported(Event, tag="entry_imported", frozen=True, kw_only=True):
 
     format: str
     kind: str
+    entry_key: str
     entry_id: str | None = None
     role: str | None = None
     told: bool = False

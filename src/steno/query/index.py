@@ -177,5 +177,5 @@ def _explain(error: Exception) -> StenoError:
     return QueryError(
         f"the query failed: {text}",
         hint="one statement; tables: sessions, session_stats, tool_calls, tool_call_executions, "
-        "gaps, transcripts",
+        "gaps, transcripts, recovered",
     )

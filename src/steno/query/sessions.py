@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from steno.errors import QueryError
 from steno.query.index import explain_errors
+from steno.session_keys import KINDS, kind_of
 from steno.storage.compressed import PACKED
 from steno.storage.lease import is_alive
 from steno.writers.rows import sql_time
@@ -30,6 +31,7 @@ class SessionRow(Struct, frozen=True):
     session_id: str
     session_key: str | None
     agent_id: str | None
+    kind: str | None
     user_id: str | None
     chat_id: str | None
     started_at: str
@@ -56,6 +58,8 @@ class SessionFilter(Struct, frozen=True):
     Attributes:
         key: The session key.
         agent: The agent's id.
+        kind: One of `KINDS`: what the session key names. It follows from the key and is stored
+            nowhere.
         user: The user's id.
         state: One of `STATES`.
         since: Sessions that began at this time or later.
@@ -63,6 +67,7 @@ class SessionFilter(Struct, frozen=True):
 
     key: str | None = None
     agent: str | None = None
+    kind: str | None = None
     user: str | None = None
     state: str | None = None
     since: datetime | None = None
@@ -93,13 +98,11 @@ def list_sessions(
         limit: How many at most.
 
     Raises:
-        QueryError: The state is none that there is.
+        QueryError: There is no such state or kind.
     """
     wanted = wanted or SessionFilter()
-    if wanted.state is not None and wanted.state not in STATES:
-        raise QueryError(
-            f"there is no state {wanted.state!r}", hint=f"allowed: {', '.join(STATES)}"
-        )
+    _check("state", wanted.state, STATES)
+    _check("kind", wanted.kind, KINDS)
     conditions, values = ["1"], []
     for column, value in (
         ("session_key = ?", wanted.key),
@@ -126,6 +129,8 @@ def list_sessions(
             values,
         )
         for values_of_row in cursor:
+            if wanted.kind not in {None, kind_of(values_of_row[1])}:
+                continue
             row = _row(values_of_row, is_running)
             if wanted.state in {None, row.state}:
                 rows.append(row)
@@ -134,8 +139,14 @@ def list_sessions(
     return rows
 
 
+def _check(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise QueryError(f"there is no {name} {value!r}", hint=f"allowed: {', '.join(allowed)}")
+
+
 def _row(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]) -> SessionRow:
-    identity, times, rest = values[:5], values[5:7], values[11:]
+    names, times, rest = values[:3], values[5:7], values[11:]
+    identity = (*names, kind_of(names[1]), *values[3:5])
     success, open_requests, recorder, finish_reason = values[7:11]
     if open_requests:
         state = RUNNING if is_running(values[0], recorder, open_requests) else INTERRUPTED

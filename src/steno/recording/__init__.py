@@ -10,5 +10,6 @@ own. May import ``steno.writers``, ``steno.storage`` and ``steno.events``.
 - ``interrupted``: what a dead recorder has left open is closed at the next start;
 - ``statistics``: the recorder's own figures;
 - ``engine``: all of these put together; ``recorder`` and ``builder``: the public faces;
-- ``session`` and ``context``: sessions and requests as context managers, and who is speaking.
+- ``session``, ``request`` and ``context``: sessions and their requests as context managers, how a
+  session gives way to its successor, and who is speaking.
 """

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from steno.events.processors import Processor
+    from steno.writers.base import FindHeader
 
 _LOOK_S = 0.25
 """Seconds after which somebody who waits looks whether all threads are alive."""
@@ -69,8 +70,19 @@ class Engine:
         ended: It was closed.
     """
 
-    def __init__(self, writers: Sequence[Writer], settings: Settings) -> None:
-        """Put the parts together; `start` begins the threads."""
+    def __init__(
+        self,
+        writers: Sequence[Writer],
+        settings: Settings,
+        find_header: FindHeader | None = None,
+    ) -> None:
+        """Put the parts together; `start` begins the threads.
+
+        Args:
+            writers: The writers.
+            settings: How the recorder works.
+            find_header: Finds what is known of a session that somebody still uses.
+        """
         self.recorder = new_recorder_id()
         self.writers = writers
         self.losses = Losses()
@@ -117,6 +129,7 @@ class Engine:
             processors=settings.processors,
             looking_back=self.look_back.steps() if self.look_back is not None else None,
             on_idle=self._settle_early,
+            find_header=find_header,
         )
         self._closed = threading.Lock()
         self.ended = False

@@ -10,6 +10,7 @@ without `close` says so and is closed in the background.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import sys
 import threading
@@ -30,13 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from steno.events.header import Header
     from steno.events.model import Event
+    from steno.recording.context import Scope
     from steno.recording.statistics import RecorderStats
     from steno.writers.base import Writer
 
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that `Recorder.close` takes at most."""
 
+_INHERITED = ("session_key", "agent_id", "user_id", "chat_id", "parent", "tags", "program")
+"""What a session has in common with the one that it goes on from."""
 
 _live: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
@@ -67,11 +72,14 @@ class Recorder:
         self._settings = settings or Settings()
         self._lock = threading.Lock()
         self._sources: tuple[Source, ...] = ()
+        self._sessions: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
         self._open_engine()
         _live.add(self)
 
     def _open_engine(self) -> None:
-        self._engine = Engine(self._writers, self._settings)
+        # The engine holds the sessions that are in use, weakly, and not the recorder.
+        find_header = functools.partial(_find_header, self._sessions)
+        self._engine = Engine(self._writers, self._settings, find_header)
         self._buffer = self._engine.buffer
         self._finalizer = weakref.finalize(self, _abandon, self._engine)
         self._finalizer.atexit = False
@@ -162,14 +170,41 @@ class Recorder:
             identity["agent_id"] = agent_id
         if program is not None:
             identity["program"] = program
-        header = make_header(session_id or new_session_id(), began or datetime.now(UTC), **identity)
+        return self._begin(
+            make_header(session_id or new_session_id(), began or datetime.now(UTC), **identity)
+        )
+
+    def _begin(self, header: Header, scopes: dict[int, Scope] | None = None) -> Session:
+        """Begin a session: what is said of it goes ahead of its first event."""
         if self._writers and not self._buffer.closed:
             if self._forked:
                 self._restart()
             self._buffer.put_beside(header)
             if len(self._buffer.queue) == 1:
                 self._buffer.signal()
-        return Session(self.record, header)
+        session = Session(self.record, header, self._succeed, scopes)
+        # Of two that go by one id, the one that knows the key is asked for it.
+        known = self._sessions.get(header.session_id)
+        if known is None or known.header.session_key is None:
+            self._sessions[header.session_id] = session
+        return session
+
+    def _succeed(
+        self, before: Header, scopes: dict[int, Scope], session_id: str | None, reason: str
+    ) -> Session:
+        """Begin the session that goes on from one, under its key."""
+        identity = {name: getattr(before, name) for name in _INHERITED}
+        return self._begin(
+            make_header(
+                session_id or new_session_id(),
+                datetime.now(UTC),
+                **{**describe_process(), **identity},
+                previous=before.session_id,
+                reason=reason,
+                recorder=self.recorder_id,
+            ),
+            scopes,
+        )
 
     def attach(self, source: Source) -> None:
         """Have a source flushed and closed with this recorder, and before it."""
@@ -286,6 +321,13 @@ class Recorder:
             pools = sys.modules.get("multiprocessing.util")
             if pools is not None:
                 pools.Finalize(self, _flush_engine, args=(self._engine,), exitpriority=100)
+
+
+def _find_header(
+    sessions: weakref.WeakValueDictionary[str, Session], session_id: str
+) -> Header | None:
+    session = sessions.get(session_id)
+    return session.header if session is not None else None
 
 
 def _left(begun_s: float, timeout_s: float) -> float:

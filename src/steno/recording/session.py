@@ -1,53 +1,77 @@
-"""Sessions and requests as a program uses them: context managers that record events.
+"""Sessions as a program uses them: context managers whose requests record events.
 
-Each handle works with ``with`` and with ``async with``; nothing in here waits. A request always
-ends with ``completed``: also on an exception, a cancellation, or when a generator is closed early.
-Handles are made for one thread or task at a time; a session may run requests side by side.
+Each handle works with ``with`` and with ``async with``; nothing in here waits. Handles are made for
+one thread or task at a time; a session may run requests side by side.
+
+A session ends when it is rotated: its transcript names its successor and the successor's header
+names it, so that either finds the other. The successor is made known first, so that a process that
+dies in between leaves a link behind. A handle whose session was rotated stands for the newest
+successor in all that begins from then on; what is open by then ends where it began.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from steno.events.model import (
-    Completed,
-    Event,
-    RequestRecorded,
-    ResponseRecorded,
-    Started,
-    StatsSnapshot,
-    StreamStarted,
-    ToolCallRecorded,
-)
+from steno.errors import IdentityError
+from steno.events.model import Compacted, Event, Rotated, StatsSnapshot
 from steno.events.parts import SessionMetadata, Tokens
 from steno.identity import new_request_id
-from steno.recording.context import Scope, enter_scope, leave_scope
-from steno.recording.measures import ToolMeasures, measure_stream, token_totals
+from steno.recording.context import SPEAKER, Scope, enter_scope, leave_scope
+from steno.recording.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from steno.events.header import Header
+    from steno.recording.measures import ToolMeasures
+
+    Succeed = Callable[[Header, dict[int, Scope], str | None, str], "Session"]
+
+RESET, COMPACTION = "reset", "compaction"
+"""Why a session goes on from another one; the header's ``reason``."""
 
 
 class Session:
-    """One recorded run; made by `Recorder.session`.
+    """One recorded run; made by `Recorder.session`, `reset` and `compact`.
 
     Attributes:
         session_id: The session's id.
         header: What its transcript says of it.
+        scope: Who is speaking while it does, and no request.
+        follower: A session that goes on from it, the next one or a later one; None until it is
+            rotated. See `successor`.
     """
 
-    def __init__(self, record: Callable[[Event], bool], header: Header) -> None:
-        """Bind the session to its recorder."""
+    def __init__(
+        self,
+        record: Callable[[Event], bool],
+        header: Header,
+        succeed: Succeed,
+        scopes: dict[int, Scope] | None = None,
+    ) -> None:
+        """Bind the session to its recorder.
+
+        Args:
+            record: Records an event.
+            header: What the transcript says of the session.
+            succeed: Begins the session that goes on from one, given that one's header and scopes,
+                the new one's id if it has one, and the reason.
+            scopes: Those of the sessions that it goes on from.
+        """
         self.session_id = header.session_id
         self.header = header
         self._record = record
-        self._scope = Scope(header.session_id, "", header.user_id)
+        self._succeed = succeed
+        self.scope = Scope(header.session_id, "", header.user_id)
+        # The scopes of all sessions that follow one another; they share it. A session refers to
+        # those after it and never back: what nobody holds can go.
+        self._scopes = scopes if scopes is not None else {}
+        self._scopes[id(self.scope)] = self.scope
+        self.follower: Session | None = None
         self._before: Scope | None = None
         self._requests = self._tool_calls = self._latency_ms = 0
         self._tokens = Tokens()
@@ -56,8 +80,8 @@ class Session:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        """Make this session the one that speaks."""
-        self._before = enter_scope(self._scope)
+        """Make this session the one that speaks; its successor, if it was rotated."""
+        self._before = enter_scope(self._newest().scope)
         return self
 
     def __exit__(
@@ -67,7 +91,9 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         """Give the word back; the session may be entered again."""
-        leave_scope(self._scope, self._before)
+        speaker = SPEAKER.get()
+        if speaker is not None and id(speaker) in self._scopes:
+            leave_scope(speaker, self._before)
 
     async def __aenter__(self) -> Self:
         """As `__enter__`."""
@@ -106,8 +132,8 @@ class Session:
             json: What is said to the model, as the provider's request body.
             metadata: What is known of the client.
         """
-        request = Request(self, request_id or new_request_id())
-        request._begin_with(  # noqa: SLF001 - both live in this module
+        request = Request(self._newest(), request_id or new_request_id())
+        request.describe(
             model, provider, listener, metadata, is_streaming=is_streaming, text=text, json=json
         )
         return request
@@ -133,7 +159,8 @@ class Session:
             )
         )
 
-    def _count(self, tokens: Tokens, tools: ToolMeasures, duration_ms: int) -> None:
+    def count(self, tokens: Tokens, tools: ToolMeasures, duration_ms: int) -> None:
+        """Add a request that has ended to the figures; it does so itself."""
         with self._lock:
             self._requests += 1
             self._tool_calls += tools.calls
@@ -144,254 +171,112 @@ class Session:
                 input=self._tokens.input + tokens.input, output=self._tokens.output + tokens.output
             )
 
+    # -- rotation ------------------------------------------------------------------------
 
-class Request:
-    """One call to a model; made by `Session.request`.
+    @property
+    def successor(self) -> Session | None:
+        """The newest session that goes on from this one; None until it is rotated."""
+        return self._newest() if self.follower is not None else None
 
-    Attributes:
-        request_id: The request's id.
-    """
+    def reset(self, *, session_id: str | None = None) -> Session:
+        """End this transcript and begin its successor, which knows nothing of what was said.
 
-    def __init__(self, session: Session, request_id: str) -> None:
-        """Bind the request to its session."""
-        self.request_id = request_id
-        self._session = session
-        self._record = session._record  # noqa: SLF001 - both live in this module
-        self._scope = Scope(session.session_id, request_id, session.header.user_id)
-        self._before: Scope | None = None
-        self._started: Started | None = None
-        self._sent: tuple[str | None, Any] = (None, None)
-        self._begun_s = 0.0
-        self._arrivals: list[float] = []
-        self._pieces: list[str] = []
-        self._tokens: Tokens | None = None
-        self._model_used = ""
-        self._replied = False
-        self._finish_reason: str | None = None
-        self._tools = ToolMeasures()
-        self._ended = False
+        The successor has the same key, agent, user, chat, parent and tags; without a key the two
+        are linked by their ids alone. Where this session speaks, the successor speaks from now on,
+        until the ``with`` block ends. Requests that are open end in this transcript. A session
+        that was rotated before is not rotated again, its newest successor is.
 
-    def _begin_with(
+        Args:
+            session_id: The successor's id; made up when it is not given.
+
+        Returns:
+            The successor; it need not be entered.
+
+        Raises:
+            IdentityError: The id given is that of the session which ends.
+        """
+        return self._rotate(RESET, session_id, None)
+
+    def compact(
         self,
-        model: str,
-        provider: str,
-        listener: str,
-        metadata: SessionMetadata | None,
         *,
-        is_streaming: bool,
-        text: str | None,
-        json: Any,
-    ) -> None:
-        self._model = model
-        self._details = {
-            "provider": provider,
-            "listener": listener,
-            "metadata": metadata,
-            "is_streaming": is_streaming,
+        summary: str = "",
+        trigger: str | None = None,
+        tokens_before: int | None = None,
+        tokens_after: int | None = None,
+        session_id: str | None = None,
+    ) -> Session:
+        """End this transcript and begin its successor with a summary; else as `reset`.
+
+        Args:
+            summary: What stands for all that was said before.
+            trigger: What brought it about, such as ``manual`` or ``auto``.
+            tokens_before: Tokens of the context that was replaced.
+            tokens_after: Tokens of what stands for it.
+            session_id: The successor's id; made up when it is not given.
+
+        Returns:
+            The successor; its first event is ``compacted``.
+
+        Raises:
+            IdentityError: The id given is that of the session which ends.
+        """
+        facts = {
+            "summary": summary,
+            "trigger": trigger,
+            "tokens_before": tokens_before,
+            "tokens_after": tokens_after,
         }
-        self._sent = (text, json)
+        return self._rotate(COMPACTION, session_id, facts)
 
-    def __enter__(self) -> Self:
-        """Record that the request began, before anything is sent."""
-        self._before = enter_scope(self._scope)
-        self._begun_s = time.monotonic()
+    def _rotate(
+        self, reason: str, session_id: str | None, compacted: dict[str, Any] | None
+    ) -> Session:
+        successor = self._give_way(reason, session_id)
+        if successor is None:
+            return self._newest()._rotate(reason, session_id, compacted)  # noqa: SLF001 - a session too
+        now = datetime.now(UTC)
         self._record(
-            Started(*self._ids(), model_requested=self._model, **self._details)  # type: ignore[arg-type]
-        )
-        if self._sent != (None, None):
-            self.sent(text=self._sent[0], json=self._sent[1])
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Record how the request ended; exceptions pass through."""
-        leave_scope(self._scope, self._before)
-        if error is None:
-            self.complete()
-        else:
-            self.complete(error=_describe(error))
-
-    async def __aenter__(self) -> Self:
-        """As `__enter__`."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """As `__exit__`."""
-        self.__exit__(kind, error, trace)
-
-    def _ids(self) -> tuple[str, str, datetime]:
-        return self._session.session_id, self.request_id, datetime.now(UTC)
-
-    def _elapsed_ms(self) -> int:
-        return round((time.monotonic() - self._begun_s) * 1000)
-
-    def sent(self, *, text: str | None = None, json: Any = None) -> None:
-        """Record what was said to the model.
-
-        Args:
-            text: As text.
-            json: As the provider's request body.
-        """
-        body = json if isinstance(json, dict) else {}
-        messages = body.get("messages", body.get("input"))
-        tools = body.get("tools")
-        self._record(
-            RequestRecorded(
-                *self._ids(),
-                request_text=text or "",
-                request_json=json,
-                request_size_bytes=len(text.encode("utf-8", "replace")) if text else 0,
-                message_count=len(messages) if isinstance(messages, list) else 0,
-                has_system_prompt=bool(body.get("system") or body.get("instructions")),
-                has_tools=bool(tools),
-                tool_count=len(tools) if isinstance(tools, list) else 0,
+            Rotated(
+                self.session_id,
+                "",
+                now,
+                reason=reason,
+                successor=successor.session_id,
+                session_key=self.header.session_key,
             )
         )
+        if compacted is not None:
+            self._record(Compacted(successor.session_id, "", now, **compacted))
+        self.pass_word()
+        return successor
 
-    def chunk(self, text: str = "") -> None:
-        """Take note of a piece of a streamed reply; the first one is recorded as its beginning."""
-        self._arrivals.append(time.monotonic())
-        self._pieces.append(text)
-        if len(self._arrivals) == 1:
-            self._record(StreamStarted(*self._ids(), time_to_first_token_ms=self._elapsed_ms()))
+    def _give_way(self, reason: str, session_id: str | None) -> Session | None:
+        """Begin the successor; None when there is one already."""
+        with self._lock:
+            if self.follower is not None:
+                return None
+            if session_id == self.session_id:
+                raise IdentityError(
+                    f"session {session_id!r} can't be its own successor",
+                    hint="give another session_id, or none: one is made up",
+                )
+            self.follower = self._succeed(self.header, self._scopes, session_id, reason)
+            return self.follower
 
-    def tool_call(
-        self,
-        name: str,
-        *,
-        call_id: str = "",
-        arguments: str | None = None,
-        output: Any = None,
-        success: bool | None = None,
-        execution_time_ms: int | None = None,
-    ) -> None:
-        """Record a tool call of this request.
+    def _newest(self) -> Session:
+        """Return the session that goes on; this one, if it was never rotated."""
+        newest = self
+        while newest.follower is not None:
+            newest = newest.follower
+        if newest is not self:
+            self.follower = newest  # those in between need not be kept
+        return newest
 
-        Args:
-            name: The tool.
-            call_id: The provider's id of the call.
-            arguments: JSON text.
-            output: What the tool returned.
-            success: How it went, if known.
-            execution_time_ms: How long it took, if known.
-        """
-        size = None
-        if output is not None:
-            size = len(str(output).encode("utf-8", "replace"))
-        self._tools.add(name, execution_time_ms, success=success)
-        self._record(
-            ToolCallRecorded(
-                *self._ids(),
-                tool_name=name,
-                tool_call_id=call_id,
-                execution_time_ms=execution_time_ms,
-                input_size_bytes=len((arguments or "").encode("utf-8", "replace")),
-                output_size_bytes=size,
-                success=success,
-                tool_arguments=arguments,
-                tool_output=output,
-            )
-        )
-
-    def response(
-        self,
-        *,
-        text: str | None = None,
-        json: Any = None,
-        model_used: str = "",
-        tokens: Tokens | None = None,
-        finish_reason: str | None = None,
-        has_refusal: bool = False,
-        content_blocks: int = 0,
-    ) -> None:
-        """Record the reply.
-
-        Args:
-            text: Its text; what `chunk` collected, when it is not given.
-            json: The provider's reply.
-            model_used: The model that answered.
-            tokens: Its token counts.
-            finish_reason: Why it ended, in the provider's word.
-            has_refusal: The model refused.
-            content_blocks: Blocks of content in it.
-        """
-        self._reply(
-            text if text is not None else "".join(self._pieces),
-            response_json=json,
-            model_used=model_used,
-            tokens=tokens,
-            finish_reason=finish_reason,
-            has_refusal=has_refusal,
-            content_blocks=content_blocks,
-        )
-
-    def _reply(self, text: str, *, tokens: Tokens | None, **facts: Any) -> None:
-        duration = self._elapsed_ms()
-        stream = measure_stream(self._begun_s, self._arrivals)
-        self._tokens = tokens or Tokens()
-        self._model_used = str(facts.get("model_used") or "")
-        self._finish_reason = facts.get("finish_reason")
-        self._replied = True
-        self._record(
-            ResponseRecorded(
-                *self._ids(),
-                tokens=self._tokens,
-                response_text=text,
-                provider_latency_ms=duration,
-                response_size_bytes=len(text.encode("utf-8", "replace")),
-                is_streaming=stream is not None,
-                chunk_count=stream.total_chunks if stream else None,
-                streaming_duration_ms=stream.streaming_duration_ms if stream else None,
-                **facts,
-            )
-        )
-
-    def complete(self, *, error: str | None = None, finish_reason: str | None = None) -> None:
-        """Record that the request ended; later calls do nothing.
-
-        Args:
-            error: What went wrong; None for success.
-            finish_reason: Why the reply ended, if `response` did not say.
-        """
-        if self._ended:
+    def pass_word(self) -> None:
+        """Let the newest successor speak where one of its predecessors does."""
+        if self.follower is None:
             return
-        self._ended = True
-        if self._pieces and not self._replied:
-            self._reply("".join(self._pieces), tokens=None, partial=True)
-        duration = self._elapsed_ms()
-        tokens = self._tokens or Tokens()
-        self._session._count(tokens, self._tools, duration)  # noqa: SLF001 - both live in this module
-        self._record(
-            Completed(  # type: ignore[misc]  # mypy can't see which fields the dicts hold
-                *self._ids(),
-                success=error is None,
-                error=error,
-                finish_reason=finish_reason or self._finish_reason,
-                total_duration_ms=duration,
-                provider_time_ms=duration,
-                streaming_stats=measure_stream(self._begun_s, self._arrivals),
-                **token_totals(tokens, self._model_used or self._model),
-                **self._tools.totals(),
-            )
-        )
-
-
-def _describe(error: BaseException) -> str:
-    """Say how a request ended that raised; cancellations by one word, whatever raised them."""
-    name = type(error).__name__
-    if name in {"CancelledError", "GeneratorExit", "KeyboardInterrupt"}:
-        return f"cancelled: {name}"
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - a hostile __str__ may raise anything
-        text = "(unreadable)"
-    return f"{name}: {text}" if text else name
+        speaker = SPEAKER.get()
+        if speaker is not None and id(speaker) in self._scopes:
+            SPEAKER.set(self._newest().scope)

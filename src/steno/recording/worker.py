@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steno.events.processors import Processor
     from steno.recording.buffer import Buffer
     from steno.recording.lane import Lane
+    from steno.writers.base import FindHeader
     from steno.writers.losses import Losses
 
 STALL_S = 1.0
@@ -60,6 +61,7 @@ class Worker:
         processors: Sequence[Processor] = (),
         looking_back: Iterator[Sequence[Event]] | None = None,
         on_idle: Callable[[], None] = lambda: None,
+        find_header: FindHeader | None = None,
     ) -> None:
         """Prepare the worker; `start` begins its thread.
 
@@ -74,6 +76,7 @@ class Worker:
             looking_back: Work that is done by steps while nothing waits, and finished at the end;
                 each step gives events to write.
             on_idle: Called when there is nothing to do.
+            find_header: What batches carry for transcripts that begin without their header.
         """
         self.taken = self.filtered = self.unfit = self.gaps = 0
         self._buffer = buffer
@@ -85,6 +88,7 @@ class Worker:
         self._processors = tuple(processors)
         self._looking_back = looking_back
         self._on_idle = on_idle
+        self._find_header = find_header
         self._seq = 0
         self._number = 0
         self._events: list[Event] = []
@@ -265,6 +269,7 @@ class Worker:
             headers=self._headers,
             number=self._number,
             own=frozenset(range(own_from, own_from + len(self._own))),
+            find_header=self._find_header,
         )
         self._seq += len(events)
         self._next_lane = 0

@@ -7,6 +7,11 @@ transcript, once. A tail without a newline, left by a process that died in mid-w
 with a newline before anything is appended, so that it stays a line of its own. A write that fails
 in the middle is cut off again. Files are kept open, up to a bound. A transcript that was compressed
 meanwhile is put back before it is written to, so that a session never has two.
+
+The header is all that names a transcript, and a loss of power takes the first block of a file as
+easily as any other. So it is repeated, byte for byte: the write that takes a transcript over 4 KiB,
+64 KiB, 1 MiB and so on carries it along, read from the first line at that moment. What is shorter
+than a block would be lost as a whole, and needs no second header.
 """
 
 from __future__ import annotations
@@ -32,6 +37,10 @@ if TYPE_CHECKING:
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _HEADER_MARK = b'{"type":"session"'
 _MAX_TAIL = 65_536
+_BLOCK = 4096
+_MAX_HEADER = 65_536
+"""Bytes of a header that is repeated; a longer one would cost more than it is good for."""
+
 _MAX_REMEMBERED = 20_000
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -171,6 +180,8 @@ class TranscriptFolder:
         size = os.lseek(fd, 0, os.SEEK_END)
         if size and size == self._ends.get(relative):
             # What is there was written by this very hand, so it ends in a newline.
+            if _step(size) != _step(size + len(lines)):
+                lines = _with_header(fd, lines, size)
             appended = _write_or_undo(fd, size, size, lines)
         else:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -223,17 +234,49 @@ class TranscriptFolder:
 def _append_locked(fd: int, size: int, lines: bytes, header: Callable[[], bytes]) -> Appended:
     """Append under the lock to a file that is empty or that somebody else has written to."""
     if size == 0:
-        appended = _write_or_undo(fd, 0, 0, header() + b"\n" + lines)
-        return appended._replace(began=True)
+        return _begin(fd, lines, header)
+    if _step(size) != _step(size + len(lines)):
+        lines = _with_header(fd, lines, size)
     if os.pread(fd, 1, size - 1) == b"\n":
         return _write_or_undo(fd, size, size, lines)
     tail = os.pread(fd, min(size, _MAX_TAIL), max(0, size - _MAX_TAIL))
     torn = len(tail) - tail.rfind(b"\n") - 1
     if torn == size and _is_torn_header(tail):
         os.ftruncate(fd, 0)
-        appended = _write_or_undo(fd, 0, 0, header() + b"\n" + lines)
-        return appended._replace(began=True, torn=torn)
+        return _begin(fd, lines, header)._replace(torn=torn)
     return _write_or_undo(fd, size, size + 1, b"\n" + lines)._replace(torn=torn)
+
+
+def _begin(fd: int, lines: bytes, header: Callable[[], bytes]) -> Appended:
+    """Write the header and the first lines to an empty file."""
+    first = header() + b"\n"
+    if _step(len(first) + len(lines)):
+        lines = _insert(first, lines, len(first))
+    return _write_or_undo(fd, 0, 0, first + lines)._replace(began=True)
+
+
+def _step(size: int) -> int:
+    """Count the sizes up to this one at which the header is repeated: 4 KiB, 64 KiB, 1 MiB..."""
+    return (size >> 9).bit_length() // 4  # a block is the first of them
+
+
+def _with_header(fd: int, lines: bytes, start: int) -> bytes:
+    """Add the first line of a transcript to lines that are appended to it, if it is a header."""
+    head = os.pread(fd, _MAX_HEADER, 0)
+    end = head.find(b"\n") + 1
+    return _insert(head[:end], lines, start) if end and head.startswith(_HEADER_MARK) else lines
+
+
+def _insert(header: bytes, lines: bytes, start: int) -> bytes:
+    """Put a header among lines that will lie at an offset.
+
+    It goes before the last line, so that the last one of a transcript is an event; but where that
+    would be in the file's first block, it goes behind it.
+    """
+    at = lines.rfind(b"\n", 0, -1) + 1
+    if start + at < _BLOCK:
+        at = len(lines)
+    return b"%b%b%b" % (lines[:at], header, lines[at:])
 
 
 def _write_or_undo(fd: int, size: int, start: int, data: bytes) -> Appended:

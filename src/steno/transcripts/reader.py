@@ -2,8 +2,9 @@
 
 Strategy: lines are read one by one, so that memory is bounded by the longest. What is damaged is
 reported with its byte offset and passed over; what follows it is read. A line that stands twice
-(an interrupted write was repeated) is given once. A compressed transcript is read as its text, up
-to what of it is damaged; offsets are always those in the text.
+(an interrupted write was repeated) is given once, and so is the header, which long transcripts
+repeat: where the first line is torn, a later copy tells whose transcript it is. A compressed
+transcript is read as its text, up to what of it is damaged; offsets are always those in the text.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ from msgspec import Struct
 
 from steno.errors import TranscriptError
 from steno.events.codec import decode_line
-from steno.events.header import Header
+from steno.events.header import Header, make_header
+from steno.events.model import Rotated
 from steno.storage.compressed import damage_of, open_text
 from steno.storage.lines import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from steno.events.model import Event
 
 _HEADER_LIMIT = 1024 * 1024
+_SEARCHED = 8 * 1024 * 1024
+"""Bytes that are searched for an identity where the first line is no header."""
+
+_HEADER_MARK, _ROTATED_MARK = b'{"type":"session"', b'{"type":"rotated"'
 _MAX_DAMAGE = 1000
 
 TORN = "torn: no newline ends the line"
@@ -82,6 +89,9 @@ class Transcript:
         self.damage: list[Damage] = []
         self.position = offset
         self._lossless = lossless
+        # Whose transcript it is; not known yet where reading begins further on.
+        self._whole = offset == 0
+        self._session: str | None = None
         self._seen: dict[str, _Numbers] = {}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -126,8 +136,11 @@ class Transcript:
             self._report(offset, len(data), error.message)
             return None
         if isinstance(event, Header):
-            if not first:
-                self._report(offset, len(data), "a header that is not the first line")
+            if not first and (not self._whole or self._session == event.session_id):
+                return None  # the header, repeated
+            if self._session is not None:
+                self._report(offset, len(data), "a header of another session")
+            self._session = self._session or event.session_id
         else:
             if first:
                 self._report(0, 0, "no header: the first line is an event")
@@ -179,10 +192,13 @@ def read_transcript(path: Path, *, offset: int = 0, lossless: bool = True) -> Tr
 
 
 def read_header(path: Path) -> Header | None:
-    """Read the first line of a transcript alone.
+    """Read whose transcript a file is: from the first line alone, where that is not damaged.
+
+    Else the first 8 MiB are searched: for a copy of the header, or for the event that ends a
+    rotated transcript, from which a header with session, key and agent alone is made.
 
     Returns:
-        None when it is no header.
+        None when nothing tells.
 
     Raises:
         TranscriptError: The file can't be read.
@@ -190,12 +206,33 @@ def read_header(path: Path) -> Header | None:
     try:
         with open_text(path) as file:
             line = file.readline(_HEADER_LIMIT)
+            return _decode_identity(line) or _search_identity(file)
     except OSError as error:
         raise TranscriptError(
             f"cannot read {path}: {error.strerror}", hint="check the path and permissions"
         ) from error
+
+
+def _search_identity(file: BinaryIO) -> Header | None:
+    """Find the identity behind a first line that doesn't tell it."""
+    ended = b""
+    for line in read_lines(file, 0, _SEARCHED):
+        # A torn line, or a run of NUL bytes, may have another one glued to its end.
+        data = line.data[max(0, line.data.rfind(_HEADER_MARK)) :]
+        if data.startswith(_HEADER_MARK):
+            header = _decode_identity(data)
+            if header is not None and header.session_id:
+                return header
+        elif data.startswith(_ROTATED_MARK):
+            ended = data
+    return _decode_identity(ended)
+
+
+def _decode_identity(line: bytes) -> Header | None:
     try:
         entry = decode_line(line)
     except TranscriptError:
-        return None
+        return None  # told as damage by those who read the whole of it
+    if isinstance(entry, Rotated):
+        return make_header(entry.session_id, entry.timestamp, session_key=entry.session_key)
     return entry if isinstance(entry, Header) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from msgspec import Struct
@@ -19,6 +19,12 @@ from steno.events.model import Event
 
 if TYPE_CHECKING:
     from steno.events.header import Header
+
+    FindHeader = Callable[[str], Header | None]
+
+
+def _find_none(_session_id: str) -> None:
+    """Know of no session."""
 
 
 class Batch(Sequence[Event]):
@@ -29,6 +35,8 @@ class Batch(Sequence[Event]):
         seqs: The number of each, in the same order.
         recorder: Id of the recorder; with a number, it identifies an event for ever.
         headers: What is known of sessions whose first events are here, by session id.
+        find_header: Finds what is known of any session that is still in use, for transcripts that
+            have to begin without it being here: in a forked child, or where somebody removed one.
         number: Number of the batch among its recorder's batches, from 1.
         first_number: Number of the first batch, where several were joined.
         own: Numbers of the events that the recorder itself has made, such as gaps.
@@ -36,7 +44,8 @@ class Batch(Sequence[Event]):
     """
 
     __slots__ = (
-        "events", "first_number", "headers", "number", "own", "recorder", "relaxed", "seqs",
+        "events", "find_header", "first_number", "headers", "number", "own", "recorder", "relaxed",
+        "seqs",
     )  # fmt: skip
 
     def __init__(
@@ -49,12 +58,14 @@ class Batch(Sequence[Event]):
         number: int = 0,
         first_number: int | None = None,
         own: frozenset[int] = frozenset(),
+        find_header: FindHeader | None = None,
     ) -> None:
         """Put events and their numbers together."""
         self.events = events
         self.seqs = seqs
         self.recorder = recorder
         self.headers = headers or {}
+        self.find_header = find_header or _find_none
         self.number = number
         self.first_number = number if first_number is None else first_number
         self.own = own
@@ -102,6 +113,7 @@ class Batch(Sequence[Event]):
             number=self.number,
             first_number=self.first_number,
             own=self.own,
+            find_header=self.find_header,
         )
 
     def join(self, following: Sequence[Batch]) -> Batch:
@@ -118,6 +130,7 @@ class Batch(Sequence[Event]):
             number=batches[-1].number,
             first_number=self.first_number,
             own=frozenset().union(*(batch.own for batch in batches)),
+            find_header=self.find_header,
         )
 
 

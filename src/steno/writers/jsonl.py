@@ -171,12 +171,12 @@ class JsonlWriter:
     ) -> tuple[str, Appended]:
         relative = self._known.get(session_id)
         if relative is None:
-            header = batch.headers.get(session_id)
+            header = batch.headers.get(session_id) or batch.find_header(session_id)
             began = header.timestamp if header is not None else _time_of(first)
             relative = self._begin(session_id, began, batch.recorder)
 
         def begin() -> bytes:
-            header = batch.headers.get(session_id)
+            header = batch.headers.get(session_id) or batch.find_header(session_id)
             if header is None:
                 header = _describe(session_id, _time_of(first), batch.recorder)
             return encode_header(header)

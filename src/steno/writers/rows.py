@@ -83,7 +83,7 @@ class Rows:
         """Begin empty."""
         self._sessions: dict[str, list[Any]] = {}
         self._requests: dict[tuple[str, str], list[Any]] = {}
-        self._tools: list[tuple[Any, ...]] = []
+        self._tools: dict[tuple[str, str, str], list[Any]] = {}
         self._gaps: list[tuple[Any, ...]] = []
 
     def add_header(self, header: Header) -> None:
@@ -159,9 +159,21 @@ class Rows:
         elif at < request[_R_CREATED]:
             request[_R_CREATED] = at
         if step is _tool:
-            self._tools.append(_tool_row(event, session_id, request_id, recorder, seq, at))
+            self._add_tool(_tool_row(event, session_id, request_id, recorder, seq, at))
             return
         step(event, session, request, f"{at}|{recorder}|{seq:015d}", at)
+
+    def _add_tool(self, row: list[Any]) -> None:
+        """Take a call or its result; both are one row, as in `TOOL_UPSERT`."""
+        known = self._tools.setdefault((row[0], row[1], row[2]), row)
+        if known is row:
+            return
+        for column in _GREATEST_OF_TOOL:
+            if row[column] is not None and (known[column] is None or row[column] > known[column]):
+                known[column] = row[column]
+        if row[_SUCCESS_OF_TOOL] is not None and known[_SUCCESS_OF_TOOL] is not False:
+            known[_SUCCESS_OF_TOOL] = row[_SUCCESS_OF_TOOL]
+        known[_TIME_OF_TOOL] = min(known[_TIME_OF_TOOL], row[_TIME_OF_TOOL])
 
     def _session(self, session_id: str, at: str) -> list[Any]:
         session = self._sessions.get(session_id)
@@ -191,7 +203,7 @@ class Rows:
             (SESSION_KEYS_UPDATE, [keys_of(session) for session in self._sessions.values()]),
             (SESSION_UPSERT, self._sessions.values()),
             (REQUEST_UPSERT, self._requests.values()),
-            (TOOL_UPSERT, self._tools),
+            (TOOL_UPSERT, self._tools.values()),
             (GAP_UPSERT, self._gaps),
         )
         for statement, rows in tables:
@@ -203,6 +215,10 @@ class Rows:
                 connection.executemany(statement, rows)
             except (ValueError, TypeError, OverflowError, *_BINDING) as error:
                 raise UnbindableError from error
+
+
+_GREATEST_OF_TOOL, _SUCCESS_OF_TOOL, _TIME_OF_TOOL = (4, 5, 6), 7, 8
+"""Columns of a row for `TOOL_UPSERT`."""
 
 
 class UnbindableError(Exception):
@@ -405,8 +421,8 @@ def _tool_row(
     recorder: str,
     seq: int,
     at: str,
-) -> tuple[Any, ...]:
-    return (
+) -> list[Any]:
+    return [
         session_id,
         request_id,
         event.tool_call_id or f"{recorder}:{seq}",
@@ -416,7 +432,7 @@ def _tool_row(
         event.output_size_bytes,
         event.success,
         at,
-    )
+    ]
 
 
 def _gap_row(

@@ -1,4 +1,4 @@
-"""The tables of the SQLite index, version 1, and how an older file is brought up to date.
+"""The tables of the SQLite index, version 2, and how an older file is brought up to date.
 
 Strategy: totals are sums of their parts by construction. Triggers carry every change of a request
 in ``session_stats`` into its session, and every call in ``tool_call_executions`` into
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x7374656E
 """``sten`` in ASCII: tells steno's index from other SQLite files."""
 
@@ -183,6 +183,17 @@ CREATE INDEX idx_tool_calls_session ON tool_calls (session_id);
 CREATE INDEX idx_tool_calls_name ON tool_calls (tool_name, created_at DESC);
 """
 
+_RECOVERED = """CREATE TABLE recovered (
+    path TEXT PRIMARY KEY,
+    session_id TEXT, session_key TEXT, agent_id TEXT,
+    identified_by TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    evidence TEXT NOT NULL,
+    recovered_at TIMESTAMP NOT NULL
+)"""
+"""What `steno recover` found of other programs' transcripts: the one table that no transcript of
+steno's own can fill again, so `steno reindex` leaves it alone. The evidence is JSON."""
+
 _TRIGGERS = (
     f"""CREATE TRIGGER session_stats_added AFTER INSERT ON session_stats BEGIN
     {_adjust(("+", "NEW"))}
@@ -241,7 +252,9 @@ FORGETTING_INDEXES = (
 )
 """What makes it quick to forget a transcript among many; an index without them is as good."""
 
-MIGRATIONS: Mapping[int, Sequence[str]] = {}
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    1: (_RECOVERED,),
+}
 """Statements that bring a file of version N to N + 1, by N."""
 
 
@@ -285,7 +298,7 @@ def _bring_up(
             connection, newest=version
         )  # again: another process may have been quicker
         if found is None:
-            for statement in (*_TABLES.split(";\n"), *_TRIGGERS):
+            for statement in (*_TABLES.split(";\n"), _RECOVERED, *_TRIGGERS):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))

@@ -59,6 +59,56 @@ def test_requests(run, session, tmp_path):
     assert written == [json.dumps(body).encode() for body in TURNS]
 
 
+def test_openclaw(run, session, tmp_path):
+    """With --format openclaw a conversation is written as OpenClaw keeps it."""
+    code, out, _ = run("export", "talk", "--home", session, "--format", "openclaw")
+    run("export", "talk", "--home", session, "--format", "openclaw", "-o", tmp_path / "x.jsonl")
+    header, *entries = map(json.loads, out.splitlines())
+    roles = [entry["message"]["role"] for entry in entries]
+
+    assert code == 0
+    assert (header["type"], header["version"], header["id"]) == ("session", 3, "talk")
+    assert roles.count("assistant") == 5
+    assert roles[:2] == ["user", "assistant"]
+    assert (tmp_path / "x.jsonl").read_text() == out
+
+
+def test_imported(run, home, data):
+    """What was imported from OpenClaw is given back: as it stood there, and written anew."""
+    source = data / "imports" / "openclaw" / "compaction.jsonl"
+    run("import", source, "--home", home)
+    export = ("export", "latest", "--home", home, "--format", "openclaw")
+    _, out, _ = run(*export, "--verbatim")
+    given = [json.loads(line) for line in source.read_text().splitlines()]
+
+    assert [json.loads(line) for line in out.splitlines()] == given
+
+    _, out, _ = run(*export)
+    messages = [
+        [entry["message"] for entry in entries if "message" in entry]
+        for entries in (given, map(json.loads, out.splitlines()))
+    ]
+    # The second summary took a reply of its own, which the source tells in one with it.
+    assert len(messages[1]) == len(messages[0]) + 1
+    for before, after in zip(*messages, strict=False):
+        assert before["role"] == after["role"]
+        assert before.get("usage", {}).get("totalTokens") == after.get("usage", {}).get(
+            "totalTokens"
+        )
+        assert [block.get("text") for block in before["content"]] == [
+            block.get("text") for block in after["content"]
+        ]
+
+
+def test_verbatim(run, session):
+    """--verbatim goes with OpenClaw's form, and with sessions that were imported from there."""
+    code, _, err = run("export", "talk", "--home", session, "--verbatim")
+    assert (code, "--format openclaw" in err) == (2, True)
+
+    code, _, err = run("export", "talk", "--home", session, "--format", "openclaw", "--verbatim")
+    assert (code, "no entries of OpenClaw's" in err) == (1, True)
+
+
 def test_lost_request(run, session, tmp_path):
     """A request that can't be given back is said, and the others are written."""
     (path,) = session.rglob("talk.jsonl")

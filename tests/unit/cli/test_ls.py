@@ -2,8 +2,10 @@
 
 import json
 
+import steno
+
 FIELDS = {
-    "session_id", "session_key", "agent_id", "user_id", "started_at", "completed_at", "state",
+    "session_id", "session_key", "agent_id", "kind", "user_id", "started_at", "completed_at", "state",
     "requests", "model", "input_tokens", "output_tokens", "transcript",
 }  # fmt: skip
 
@@ -33,6 +35,7 @@ def test_filters(recorded, run):
     """Key, agent, user, state and time each narrow the list."""
     for option, value, expected in (
         ("--key", "agent:main:main", 1), ("--agent", "main", 1), ("--user", "u2", 1),
+        ("--kind", "main", 1), ("--kind", "cron", 0), ("--kind", "other", 0),
         ("--state", "failed", 1), ("--state", "running", 0), ("--since", "1h", 3),
         ("--since", "2999-01-01", 0), ("--limit", "2", 2),
     ):  # fmt: skip
@@ -46,3 +49,44 @@ def test_empty_home(home, run):
 
     assert (code, out) == (0, "")
     assert "no sessions" in err
+
+
+def test_without_an_index(recorded, run):
+    """Key, agent and kind are found in the transcripts alone."""
+    for database in recorded.glob("sessions.db*"):
+        database.unlink()
+
+    for options in (("--key", "agent:main:main"), ("--agent", "main"), ("--kind", "main")):
+        _, out, _ = run("ls", "--home", recorded, "--json", *options)
+        (row,) = [json.loads(line) for line in out.splitlines()]
+        assert (row["session_id"], row["kind"]) == ("well", "main")
+    assert not list(recorded.glob("sessions.db*"))
+
+
+def test_kinds(home, run):
+    """A kind finds the sessions whose keys are of it, up to the limit; no key has no kind."""
+    keys = [
+        "agent:a:cron:x",
+        "agent:a:cron:x:run:1",
+        "cron:y",
+        "agent:a:main:thread:1",
+        "chat-1",
+        None,
+    ]
+    with steno.open(home) as recorder:
+        for key in keys:
+            recorder.session(key=key)
+
+    def listed(*options):
+        out = run("ls", "--home", home, "--json", *options)[1]
+        return [(row["session_key"], row["kind"]) for row in map(json.loads, out.splitlines())]
+
+    assert sorted(listed("--kind", "cron")) == [(key, "cron") for key in sorted(keys[:3])]
+    assert listed("--kind", "thread") == [("agent:a:main:thread:1", "thread")]
+    assert listed("--kind", "other") == [("chat-1", "other")]
+    assert (None, None) in listed()
+    assert len(listed("--kind", "cron", "--limit", "2")) == 2
+    assert listed("--kind", "cron", "--agent", "a", "--key", "agent:a:cron:x") == [
+        ("agent:a:cron:x", "cron")
+    ]
+    assert run("ls", "--home", home, "--kind", "nonsense")[0] == 2

@@ -165,3 +165,166 @@ def test_a_request_that_is_not_there(recorded, run):
 
     assert code == 1
     assert "no request 'nope'" in err
+
+
+KEY = "agent:main:main"
+
+
+@pytest.fixture
+def rotated(home):
+    """Record a conversation of three sessions, and one of another key."""
+    with steno.open(home) as recorder:
+        with recorder.session("first", key=KEY) as session:
+            for session_id, text in (("second", "one"), ("third", "two"), (None, "three")):
+                with session.request(model="m", text=text, request_id=f"r-{text}"):
+                    pass
+                if session_id == "second":
+                    session.reset(session_id=session_id)
+                elif session_id:
+                    session.compact(
+                        summary="they counted\nto two", trigger="auto", tokens_before=9000,
+                        tokens_after=12, session_id=session_id,
+                    )  # fmt: skip
+        with recorder.session("other", key="agent:main:cron:x"):
+            pass
+    return home
+
+
+def test_a_whole_conversation(rotated, run):
+    """All sessions of a key are shown in order, with what links them, and without any index."""
+    for database in rotated.glob("sessions.db*"):
+        database.unlink()
+
+    code, out, err = run("show", "--key", KEY, "--home", rotated)
+
+    assert (code, err) == (0, "")
+    places = [
+        out.index(part)
+        for part in (
+            "session     first", "r-one", "goes on in second (reset)", "session       second",
+            "goes on from  first (reset)", "r-two", "goes on in third (compaction)",
+            "session       third", "goes on from  second (compaction)",
+            "summary of what was said before, auto, 9,000 to 12 tokens", "they counted", "r-three",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+    assert "cron" not in out
+
+
+def test_a_whole_conversation_as_json(rotated, run):
+    """With --json, the lines are those of all transcripts, one after the other."""
+    _, out, _ = run("show", "--key", KEY, "--home", rotated, "--json")
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["id"] for line in lines if line["type"] == "session"] == [
+        "first",
+        "second",
+        "third",
+    ]
+    assert list(dict.fromkeys(line["session_id"] for line in lines)) == ["first", "second", "third"]
+
+
+def test_one_request_of_a_conversation(rotated, run):
+    """A request can be asked for without knowing in which session of a key it is."""
+    _, out, _ = run("show", "--key", KEY, "--home", rotated, "--json", "--request", "r-two")
+    code, _, err = run("show", "--key", KEY, "--home", rotated, "--request", "nope")
+
+    requests = [json.loads(line).get("request_id") for line in out.splitlines()]
+    assert set(requests) == {None, "r-two"}
+    assert code == 1
+    assert "no request 'nope'" in err
+
+
+def test_forks_are_named(home, run):
+    """Where two sessions go on from one, both say so."""
+    with steno.open(home) as recorder:
+        session = recorder.session("a", key=KEY)
+        session.reset(session_id="b")
+    with steno.open(home) as recorder:
+        recorder.session("a", key=KEY).reset(session_id="c")
+
+    _, out, _ = run("show", "--key", KEY, "--home", home)
+
+    assert out.count("forks         of that session, b, c go on") == 2
+
+
+def test_what_is_asked_for(rotated, run):
+    """A session or a key has to be given, not both; an unknown key is an error with a hint."""
+    for arguments in ((), ("first", "--key", KEY), ("--key", KEY, "--raw", "r-one")):
+        assert run("show", *arguments, "--home", rotated)[0] == 2
+    code, _, err = run("show", "--key", "agent:nobody:main", "--home", rotated)
+    assert code == 1
+    assert "no session of the key 'agent:nobody:main'" in err
+    assert "hint:" in err
+
+
+def test_a_torn_head(home, run):
+    """A long transcript whose first line is torn is found by its key, and shown with its identity."""
+    with steno.open(home) as recorder, recorder.session("s", key=KEY) as session:
+        for number in range(30):
+            with session.request(model="m", request_id=f"r{number}"):
+                pass
+            recorder.flush()
+    (path,) = home.glob("sessions/*/s.jsonl")
+    path.write_bytes(b"\x00" * 100 + path.read_bytes()[100:])
+
+    code, out, err = run("show", "--key", KEY, "--home", home)
+
+    assert code == 0
+    assert out.startswith("session     s\nkey         agent:main:main\n")
+    assert out.count(KEY) == 1
+    assert "r29" in out
+    assert "at byte 0" in err
+
+
+def test_a_repeated_header_is_shown_once(home, run):
+    """The header that a long transcript repeats is shown once, as JSON too."""
+    with steno.open(home) as recorder, recorder.session("s", key=KEY) as session:
+        for _ in range(200):
+            with session.request(model="m"):
+                pass
+        recorder.flush()
+    (path,) = home.glob("sessions/*/s.jsonl")
+    assert path.read_bytes().count(b'{"type":"session"') > 1
+
+    for command in (("show",), ("show", "--json"), ("export",), ("tail", "-n", "9999", "--json")):
+        _, out, err = run(command[0], "s", "--home", home, *command[1:])
+        assert out.count(KEY) == 1, command
+        assert err == ""
+
+
+def imported(**facts):
+    """Make an imported entry of the session "s"."""
+    return steno.EntryImported(
+        "s", "", NOW, **{"format": "pi", "kind": "message", "entry_key": "k", **facts}
+    )
+
+
+def test_imported_entries(shown):
+    """An imported entry is shown by its text, or its contents; what other events say is not."""
+    out = shown(
+        started("a"),
+        imported(kind="label", text="a label"),
+        imported(role="user", entry={"x": 1}, replayed_from="other"),
+        imported(text="said twice", told=True),
+    )  # fmt: skip
+
+    lines = [line.strip() for line in out.splitlines()]
+    at = lines.index("label")
+    assert lines[at : at + 4] == ["label", "a label", "user, as in other", '{"x":1}']
+    assert "said twice" not in out
+
+
+def test_where_an_imported_session_comes_from(home, run):
+    """The header of an imported session tells its source."""
+    from steno.events.codec import encode_header
+    from steno.events.header import make_header
+
+    header = make_header(
+        "s", NOW, reason="import", source={"format": "pi", "id": "x", "path": "/p.jsonl"}
+    )
+    folder = home / "sessions" / "2026-11-20"
+    folder.mkdir(parents=True)
+    (folder / "s.jsonl").write_bytes(encode_header(header) + b"\n")
+
+    assert "imported    pi x /p.jsonl" in run("show", "s", "--home", home)[1]

@@ -83,3 +83,23 @@ def test_follow_one_session_in_mid_line(recorded):
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=20)
     assert (child.returncode, out, err.strip()) == (130, b"", b"")
+
+
+def test_a_repeated_header_is_no_event(home, run):
+    """So many events are shown as were asked for, also where the header stands among them."""
+    with steno.open(home) as recorder, recorder.session("s", key="k") as session:
+        for _ in range(40):
+            with session.request(model="m"):
+                pass
+        recorder.flush()
+    (path,) = home.glob("sessions/*/s.jsonl")
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    kinds = [line["type"] for line in lines]
+    behind = kinds[::-1].index("session")
+    assert 0 < behind < len(lines) - 1
+
+    for count in (behind, behind + 1, behind + 5):
+        _, out, err = run("tail", "s", "--home", home, "-n", count, "--json")
+        shown = [json.loads(line) for line in out.splitlines()]
+        assert shown == [line for line in lines[1:] if line["type"] != "session"][-count:]
+        assert err == ""

@@ -316,6 +316,27 @@ class TestHeader:
         assert line["version"] == 4
         assert json.loads(encode_header(make_header("s", NOW)))["sessionKey"] is None
 
+    @pytest.mark.parametrize(
+        "bad",
+        [{"timestamp": "junk"}, {"timestamp": 5}, {"pid": "x"}, {"tags": "x", "user_id": 7},
+         {"source": []}, {"extra": 5}, {"extra": {"a": 1}}, {"version": 2**80}, {"agentId": {}},
+         {"previous": 5, "reason": [], "program": {}}, {"id": None}],
+    )  # fmt: skip
+    def test_a_field_that_is_not_what_it_should_be(self, bad):
+        """A header with a broken field still tells whose it is, and loses nothing."""
+        raw = {"type": "session", "version": 4, "id": "s", "session_id": "s",
+               "sessionKey": "agent:a:main", "timestamp": "2026-11-20T12:00:00.000000Z", **bad}  # fmt: skip
+
+        header = decode_line(json.dumps(raw).encode())
+
+        assert isinstance(header, Header)
+        assert (header.session_id, header.session_key) == ("s", "agent:a:main")
+        again = json.loads(encode_header(header))
+        gained = {"id", "timestamp"}  # of which steno's form is written where there is none
+        assert {key: again[key] for key in raw if key not in gained} == {
+            key: value for key, value in raw.items() if key not in gained
+        }
+
     def test_grep_finds_the_key(self):
         """The key can be found with a plain text search."""
         line = encode_header(make_header("s", NOW, session_key="agent:main:main"))

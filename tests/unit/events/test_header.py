@@ -1,7 +1,10 @@
 """Headers of every version."""
 
+import ast
+import functools
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +46,54 @@ def test_hostile_headers(raw):
     entry = decode_line(json.dumps({"type": "session", **raw}).encode())
 
     assert entry.session_id is not None
+
+
+SOURCE = Path(__file__).parents[3] / "src" / "steno"
+APPENDS = {"writers/jsonl.py", "transcripts/importers/landing.py"}
+"""Who may begin transcripts: what is recorded, and what is imported."""
+COPIES = {"cli/export.py"}
+"""Who writes the header of a transcript into a copy."""
+
+
+@functools.cache
+def parse():
+    """Parse all modules of the product: the nodes of each, by its path."""
+    return {path: list(ast.walk(ast.parse(path.read_bytes()))) for path in SOURCE.rglob("*.py")}
+
+
+def callers(module, name):
+    """List the modules that call what they import from another one by a name."""
+    found = set()
+    for path, nodes in parse().items():
+        imported = path == SOURCE / f"{module.removeprefix('steno.').replace('.', '/')}.py" or any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == module
+            and any(alias.name == name for alias in node.names)
+            for node in nodes
+        )
+        called = (node.func for node in nodes if isinstance(node, ast.Call))
+        if imported and any(getattr(each, "id", None) == name for each in called):
+            found.add(path.relative_to(SOURCE).as_posix())
+    return found
+
+
+def test_one_function_makes_headers():
+    """`make_header` alone builds headers; `TranscriptFolder.append` alone begins transcripts."""
+    # One that is exported to another format and has no header gets an empty one for the moment.
+    built = callers("steno.events.header", "Header") - {"transcripts/openclaw_export.py"}
+    assert built == {"events/header.py"}
+    begin = callers("steno.storage.transcript", "TranscriptFolder")
+    write = callers("steno.events.codec", "encode_header")
+    assert "writers/jsonl.py" in begin <= APPENDS
+    assert begin <= write <= APPENDS | COPIES
+
+
+def test_no_header_line_is_written_by_hand():
+    """No module spells out how a header begins, but to look for one."""
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if '"type":"session"' in path.read_text()
+    }
+
+    assert found <= {"storage/transcript.py", "transcripts/reader.py"}

@@ -142,3 +142,12 @@ def test_compressed(recorded):
 
     assert places["well"] == str(packed)
     assert places["failed"].endswith("failed.jsonl")
+
+
+def test_kind(recorded):
+    """The kind is read from the key; to ask for one that there is not is an error."""
+    assert [row.session_id for row in listed(recorded, kind="main")] == ["well"]
+    assert {row.kind for row in listed(recorded)} == {"main", None}
+    with pytest.raises(QueryError, match="no kind 'mine'") as caught:
+        listed(recorded, kind="mine")
+    assert "subagent" in caught.value.hint

@@ -421,12 +421,13 @@ class TestConcurrency:
 
         (path,) = tmp_path.glob("*/s.jsonl")
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-        texts = [line["response_text"] for line in lines[1:]]
+        events = [line for line in lines if line["type"] != "session"]
+        texts = [line["response_text"] for line in events]
         assert codes == [0, 0, 0]
         assert lines[0]["type"] == "session"
-        assert sum(line["type"] == "session" for line in lines) == 1
+        assert all(line == lines[0] for line in lines if line["type"] == "session")
         assert len(texts) == len(set(texts)) == 250
-        assert len({line["recorder"] for line in lines[1:]}) == 4
+        assert len({line["recorder"] for line in events}) == 4
 
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     def test_prefork_server(self, home):
@@ -529,3 +530,75 @@ def test_builder_refuses_nonsense():
     ):
         with pytest.raises(steno.ConfigError):
             call()
+
+
+class TestBeginnings:
+    """Who begins a transcript knows whose it is, if anybody in the process does."""
+
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_a_child_that_comes_first(self, tmp_path):
+        """A forked child that writes before its parent begins the transcript with its identity."""
+        recorder = build(steno.JsonlWriter(tmp_path), timeout=60_000)
+        session = recorder.session("s", key="agent:main:main", user_id="u")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                with session.request(model="m"):
+                    pass
+                code = 0 if recorder.close() else 1
+            finally:
+                os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+
+        (path,) = tmp_path.glob("*/s.jsonl")
+        header = json.loads(path.read_bytes().splitlines()[0])
+        assert (header["sessionKey"], header["user_id"], header["pid"]) == (
+            "agent:main:main", "u", os.getpid(),
+        )  # fmt: skip
+        recorder.close()
+
+    def test_a_transcript_that_was_removed(self, tmp_path):
+        """A session that goes on after its transcript was removed has its identity again."""
+        with build(steno.JsonlWriter(tmp_path)) as recorder:
+            began = NOW
+            session = recorder.session("s", key="agent:main:main", began=began)
+            recorder.flush()
+            (path,) = tmp_path.glob("2026-11-20/s.jsonl")
+            path.unlink()
+            with session.request(model="m"):
+                pass
+            recorder.flush()
+
+            header = json.loads(path.read_bytes().splitlines()[0])
+        assert header["sessionKey"] == "agent:main:main"
+
+    def test_a_header_that_found_no_room(self, tmp_path):
+        """A header that the full buffer refused is found when the transcript begins."""
+        writer = steno.JsonlWriter(tmp_path)
+        recorder = build(writer, channel_buffer_size=4, timeout=1000)
+        sessions = [recorder.session(f"s{n}", key=f"agent:a:explicit:{n}") for n in range(200)]
+        for session in sessions:
+            while not recorder.record(steno.Completed(session.session_id, "r", NOW, success=True)):
+                recorder.flush()
+        recorder.close()
+
+        paths = list(tmp_path.glob("*/s*.jsonl"))
+        found = [json.loads(path.read_bytes().splitlines()[0]) for path in paths]
+        assert len(found) == 200
+        assert all(each["sessionKey"] == f"agent:a:explicit:{each['id'][1:]}" for each in found)
+
+    def test_two_handles_of_one_session(self, tmp_path):
+        """Of two handles of one session, the one that knows the key is asked for it."""
+        with build(steno.JsonlWriter(tmp_path)) as recorder:
+            first = recorder.session("s")
+            second = recorder.session("s", key="agent:main:main")
+            third = recorder.session("s")
+            recorder.flush()
+            (path,) = tmp_path.glob("*/s.jsonl")
+            path.unlink()
+            recorder.record(steno.Completed("s", "r", NOW, success=True))
+            recorder.flush()
+
+            assert json.loads(path.read_bytes().splitlines()[0])["sessionKey"] == "agent:main:main"
+        assert first.session_id == second.session_id == third.session_id

@@ -1,108 +1,34 @@
-"""Sessions and requests as context managers."""
+"""Sessions as context managers, and how one gives way to the next."""
 
 import asyncio
+import gc
+import json
+import threading
+import weakref
 
 import pytest
 
 import steno
+from steno.errors import IdentityError
 from steno.testing import capture_events
+from steno.transcripts.finding import find_transcripts
+from steno.transcripts.reader import read_header
 
 
-def kinds(writer):
-    """List the types of what was recorded."""
-    return [type(event).__name__ for event in writer.events]
+def transcripts(home):
+    """Read all transcripts of a home: by session, the types of their lines."""
+    return {
+        read_header(path).session_id: [
+            json.loads(line)["type"] for line in path.read_bytes().splitlines()
+        ]
+        for path in find_transcripts(home / "sessions")
+    }
 
 
-def test_a_streamed_request():
-    """A streamed request leaves its begin, first token, reply and end, with measured figures."""
-    with capture_events() as (recorder, writer):
-        with recorder.session("s", key="agent:main:main", user_id="u", tags=("t",)) as session:
-            with session.request(
-                model="m", provider="p", json={"messages": [1, 2], "tools": [3], "system": "x"}
-            ) as request:
-                request.chunk("a")
-                request.chunk("b")
-                request.tool_call("search", arguments="{}", execution_time_ms=5, success=False)
-                request.response(tokens=steno.Tokens(input=3, output=4), finish_reason="stop")
-        recorder.flush()
-
-    started, sent, first, tool, reply, end = writer.events
-    assert kinds(writer) == ["Started", "RequestRecorded", "StreamStarted", "ToolCallRecorded",
-                             "ResponseRecorded", "Completed"]  # fmt: skip
-    assert (sent.message_count, sent.tool_count, sent.has_system_prompt) == (2, 1, True)
-    assert (reply.response_text, reply.chunk_count, reply.is_streaming) == ("ab", 2, True)
-    assert (end.success, end.finish_reason, end.grand_total, end.tool_error_count) == (
-        True,
-        "stop",
-        7,
-        1,
-    )
-    assert end.streaming_stats.total_chunks == 2
-    assert {event.request_id for event in writer.events} == {request.request_id}
-    header = writer.headers["s"]
-    assert (header.session_key, header.agent_id, header.user_id, header.tags) == (
-        "agent:main:main", "main", "u", ("t",),
-    )  # fmt: skip
-    assert first.time_to_first_token_ms >= 0
-    assert tool.output_size_bytes is None
-    assert started.model_requested == "m"
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [(ValueError("no"), "ValueError: no"), (KeyboardInterrupt(), "cancelled: KeyboardInterrupt"),
-     (asyncio.CancelledError(), "cancelled: CancelledError"), (ValueError(), "ValueError")],
-)  # fmt: skip
-def test_a_request_always_ends(error, text):
-    """An exception passes through, and the request ends with what went wrong."""
-    with capture_events() as (recorder, writer):
-        with pytest.raises(type(error)):
-            with recorder.session() as session, session.request(model="m"):
-                raise error
-        recorder.flush()
-
-    assert (writer.events[-1].success, writer.events[-1].error) == (False, text)
-
-
-def test_a_broken_stream_keeps_what_had_come():
-    """What had arrived of a stream that broke is recorded as a partial reply."""
-    with capture_events() as (recorder, writer):
-        with pytest.raises(ConnectionError):
-            with recorder.session() as session, session.request(model="m") as request:
-                request.chunk("half ")
-                raise ConnectionError
-        recorder.flush()
-
-    reply = next(event for event in writer.events if isinstance(event, steno.ResponseRecorded))
-    assert (reply.response_text, reply.partial) == ("half ", True)
-
-
-def test_hostile_exceptions():
-    """An exception that can't be turned into text doesn't get in the way."""
-
-    class Hostile(Exception):
-        def __str__(self):
-            raise RuntimeError
-
-    with capture_events() as (recorder, writer):
-        with pytest.raises(Hostile):
-            with recorder.session() as session, session.request(model="m"):
-                raise Hostile
-        recorder.flush()
-
-    assert writer.events[-1].error == "Hostile: (unreadable)"
-
-
-def test_completing_twice():
-    """A request ends once."""
-    with capture_events() as (recorder, writer):
-        with recorder.session() as session, session.request(model="m") as request:
-            request.complete(finish_reason="length")
-            request.complete(error="too late")
-        recorder.flush()
-
-    assert kinds(writer).count("Completed") == 1
-    assert writer.events[-1].finish_reason == "length"
+def headers(home):
+    """Read all headers of a home, by session."""
+    found = [read_header(path) for path in find_transcripts(home / "sessions")]
+    return {header.session_id: header for header in found}
 
 
 def test_snapshot():
@@ -160,3 +86,206 @@ def test_asyncio():
         if isinstance(e, steno.ResponseRecorded)
     }
     assert replies == {f"s{number}": str(number) for number in range(50)}
+
+
+WHO = {"key": "agent:main:main", "user_id": "u", "chat_id": "c", "parent": "p", "tags": ("t",),
+       "program": "codex"}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", ["reset", "compaction"])
+def test_rotation(home, reason):
+    """A rotated transcript names its successor, whose header has the same identity and names it."""
+    with steno.open(home) as recorder, recorder.session("old", message_id="m", **WHO) as session:
+        with session.request(model="m"):
+            pass
+        if reason == "reset":
+            after = session.reset(session_id="new")
+        else:
+            after = session.compact(
+                summary="so far",
+                trigger="manual",
+                tokens_before=9,
+                tokens_after=3,
+                session_id="new",
+            )
+        with after.request(model="m"):
+            pass
+
+    first, second = headers(home)["old"], headers(home)["new"]
+    for name in ("session_key", "agent_id", "user_id", "chat_id", "parent", "tags", "program"):
+        assert getattr(second, name) == getattr(first, name)
+    assert (first.previous, first.reason) == (None, None)
+    assert (second.previous, second.reason, second.message_id) == ("old", reason, None)
+    begun = [] if reason == "reset" else ["compacted"]
+    assert transcripts(home) == {
+        "old": ["session", "started", "completed", "rotated"],
+        "new": ["session", *begun, "started", "completed"],
+    }
+    (old,) = home.glob("sessions/*/old.jsonl")
+    rotated = json.loads(old.read_bytes().splitlines()[-1])
+    assert (rotated["reason"], rotated["successor"], rotated["sessionKey"]) == (
+        reason, "new", "agent:main:main",
+    )  # fmt: skip
+    if begun:
+        (new,) = home.glob("sessions/*/new.jsonl")
+        compacted = json.loads(new.read_bytes().splitlines()[1])
+        assert {name: compacted[name] for name in ("summary", "trigger", "tokens_before", "tokens_after")} == {
+            "summary": "so far", "trigger": "manual", "tokens_before": 9, "tokens_after": 3,
+        }  # fmt: skip
+
+
+def test_the_successor_speaks():
+    """What speaks for a session speaks for its successor, until the block ends."""
+    with capture_events() as (recorder, _), recorder.session("outer"):
+        with recorder.session("old", user_id="u") as session:
+            new = session.reset()
+            assert steno.current_scope() == steno.Scope(new.session_id, "", "u")
+            newer = new.compact()
+            assert steno.current_scope().session_id == newer.session_id
+            with newer:
+                assert steno.current_scope().session_id == newer.session_id
+            assert steno.current_scope().session_id == newer.session_id
+        assert steno.current_scope().session_id == "outer"
+    assert steno.current_scope() is None
+
+
+def test_a_rotation_that_nobody_hears():
+    """Where the session doesn't speak, its successor doesn't take the word."""
+    with capture_events() as (recorder, _):
+        session = recorder.session("old")
+        new = session.reset()
+        assert steno.current_scope() is None
+        with recorder.session("other"):
+            session.reset()
+            assert steno.current_scope().session_id == "other"
+        with new:
+            assert steno.current_scope().session_id == session.successor.session_id
+
+
+def test_requests_that_are_open(home):
+    """Requests of before end in the old transcript; the successor speaks when they have ended."""
+    with steno.open(home) as recorder, recorder.session("old", key="agent:a:main") as session:
+        beside = session.request(model="m")
+        with session.request(model="m", request_id="r") as request, beside:
+            new = session.compact(summary="s")
+            assert steno.current_scope() == steno.Scope("old", beside.request_id, None)
+            request.response(text="late")
+        assert steno.current_scope().session_id == new.session_id
+        session.snapshot()
+
+    found = transcripts(home)
+    assert found["old"].count("completed") == found["old"].count("started") == 2
+    assert "response_recorded" in found["old"]
+    assert found[new.session_id] == ["session", "compacted"]
+
+
+def test_a_handle_of_a_rotated_session(home):
+    """A handle that was rotated stands for the newest successor in all that begins later."""
+    with steno.open(home) as recorder:
+        session = recorder.session("a", key="agent:a:main")
+        with session:
+            session.reset(session_id="b")
+            session.compact(session_id="c")
+            with session.request(model="m"):
+                pass
+        with session:
+            assert steno.current_scope().session_id == "c"
+        assert session.session_id == "a"
+
+    assert transcripts(home) == {
+        "a": ["session", "rotated"],
+        "b": ["session", "rotated"],
+        "c": ["session", "compacted", "started", "completed"],
+    }
+    assert [headers(home)[name].previous for name in "abc"] == [None, "a", "b"]
+
+
+def test_no_session_is_its_own_successor():
+    """A successor by the same id is refused, and the session goes on."""
+    with capture_events() as (recorder, _), recorder.session("old") as session:
+        with pytest.raises(IdentityError, match="own successor"):
+            session.reset(session_id="old")
+        assert steno.current_scope().session_id == "old"
+        assert session.successor is None
+
+
+def test_without_a_key(home):
+    """Sessions without a key are rotated too; their ids link them."""
+    with steno.open(home) as recorder:
+        recorder.session("old").reset(session_id="new")
+
+    assert (headers(home)["new"].session_key, headers(home)["new"].previous) == (None, "old")
+
+
+def test_rotation_in_coroutines():
+    """A session can be rotated in a coroutine; tasks that began before go on as they are."""
+
+    async def main(recorder):
+        async with recorder.session("old", key="agent:a:main") as session:
+            ready, go = asyncio.Event(), asyncio.Event()
+
+            async def work():
+                async with session.request(model="m"):
+                    ready.set()
+                    await go.wait()
+                return steno.current_scope().session_id
+
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(work())
+                await ready.wait()
+                new = session.reset()
+                go.set()
+                assert steno.current_scope().session_id == new.session_id
+            assert task.result() == new.session_id
+        assert steno.current_scope() is None
+
+    with capture_events() as (recorder, writer):
+        asyncio.run(main(recorder))
+        recorder.flush()
+
+    assert [type(event).__name__ for event in writer.events if event.session_id == "old"] == [
+        "Started", "Rotated", "Completed",
+    ]  # fmt: skip
+
+
+def test_threads_that_rotate_at_once():
+    """However many threads rotate a session, its transcripts are one chain."""
+    with capture_events() as (recorder, writer):
+        session = recorder.session("0", key="agent:a:main")
+        start = threading.Barrier(8)
+
+        def rotate():
+            start.wait()
+            for _ in range(50):
+                session.reset()
+
+        threads = [threading.Thread(target=rotate) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        recorder.flush()
+
+    successors = {e.session_id: e.successor for e in writer.events if isinstance(e, steno.Rotated)}
+    assert len(successors) == 400
+    name, chain = "0", 0
+    while name in successors:
+        assert writer.headers[successors[name]].previous == name
+        name, chain = successors[name], chain + 1
+    assert (chain, session.successor.session_id) == (400, name)
+
+
+def test_sessions_that_nobody_holds_are_let_go():
+    """A session is freed as soon as nobody holds it, also one that was rotated."""
+    gc.disable()
+    try:
+        with capture_events() as (recorder, _):
+            session = recorder.session("old")
+            middle = weakref.ref(session.reset())
+            last = weakref.ref(session.reset())
+            session.request(model="m")
+            assert (middle(), last()) == (None, session.successor)
+            session = None
+            assert last() is None
+    finally:
+        gc.enable()

@@ -281,3 +281,85 @@ def test_found_while_put_back(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "exists", exists)
 
     assert folder.locate("s", datetime(2026, 12, 24, tzinfo=UTC)) == relative
+
+
+NAMED = HEADER[:-1] + b',"sessionKey":"agent:main:main"}'
+LINE = b'{"a":"' + b"x" * 90 + b'"}\n'
+
+
+def grow(folder, size, piece=LINE):
+    """Append pieces until a transcript is as long; returns its path and the appends."""
+    relative = folder.locate("s", NOW)
+    appended = []
+    while not appended or appended[-1].end < size:
+        appended.append(folder.append(relative, piece, lambda: NAMED))
+    return folder.path / relative, appended
+
+
+@pytest.mark.parametrize("piece", [LINE, LINE * 7])
+def test_the_header_is_repeated(folder, piece):
+    """The header stands again behind 4 KiB, 64 KiB and 1 MiB, and nowhere else; no line is lost."""
+    path, appended = grow(folder, 1_200_000, piece)
+
+    data = path.read_bytes()
+    lines = data.splitlines()
+    at = [data.find(NAMED, begin) for begin in (0, 1, 5000, 70_000)]
+    assert lines.count(NAMED) == data.count(NAMED) == 4
+    assert at[0] == 0
+    for place, size in zip(at[1:], (4096, 65_536, 1_048_576), strict=True):
+        assert size - len(piece) <= place <= size + len(piece)
+    assert set(lines) == {NAMED, LINE[:-1]}
+    assert lines[-1] != NAMED
+    assert len(lines) == 4 + len(appended) * piece.count(b"\n")
+
+
+def test_appends_lie_end_to_end(folder):
+    """What an append says of where it went covers the header that it repeated."""
+    path, appended = grow(folder, 70_000)
+
+    assert [each.start for each in appended[1:]] == [each.end for each in appended[:-1]]
+    assert appended[-1].end == path.stat().st_size
+
+
+def test_a_long_beginning(folder):
+    """A first write of more than a block repeats the header behind the block."""
+    for lines in (
+        LINE * 60,
+        b'{"a":"' + b"x" * 9000 + b'"}\n',
+        LINE + b'{"a":"' + b"x" * 9000 + b'"}\n',
+    ):
+        relative = folder.locate(f"s{len(lines)}", NOW)
+
+        appended = folder.append(relative, lines, lambda: NAMED)
+
+        data = (folder.path / relative).read_bytes()
+        assert appended.end == len(data) == len(lines) + 2 * (len(NAMED) + 1)
+        assert data.startswith(NAMED + b"\n")
+        assert data.rfind(NAMED + b"\n") >= 4096
+        assert data.replace(NAMED + b"\n", b"") == lines
+
+
+@pytest.mark.parametrize(
+    "head", [b"no header", b"\x00" * 200, b'{"type":"session","tags":"' + b"x" * 70_000]
+)
+def test_what_is_no_header_is_not_repeated(folder, head):
+    """A first line that is torn, too long or another program's is left where it is."""
+    relative = folder.locate("s", NOW)
+    append(folder, relative)
+    (folder.path / relative).write_bytes(head + b'"}\n')
+
+    for _ in range(900):
+        append(folder, relative, LINE)
+
+    assert (folder.path / relative).read_bytes() == head + b'"}\n' + LINE * 900
+
+
+def test_another_hand_goes_on(folder):
+    """Who goes on with a transcript of another process repeats the header too."""
+    path, _ = grow(folder, 4000)
+    begun = path.read_bytes()
+    other = TranscriptFolder(folder.path)
+
+    append(other, other.locate("s", NOW), LINE * 3, passing=True)
+
+    assert path.read_bytes() == begun + LINE * 2 + NAMED + b"\n" + LINE

@@ -70,6 +70,14 @@ def test_find_tail_of_nothing(tmp_path):
         assert find_tail(tmp_path / "f", 5) == 0
 
 
+def test_a_repeated_header(sessions, add):
+    """A header that a transcript repeats is not followed, alone or among events."""
+    follower = Follower(sessions)
+    for data, expected in ((HEADER, []), (line(3) + HEADER + line(4), ["r3", "r4"])):
+        add(data)
+        assert [what.event.request_id for _, what in follower.poll()] == expected
+
+
 def test_new_lines_only(sessions, add):
     """What was there before is not given, what is added is, once."""
     follower = Follower(sessions)

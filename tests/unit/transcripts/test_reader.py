@@ -15,6 +15,7 @@ from steno.transcripts.reader import read_header, read_transcript
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ENCODER = LineEncoder("rec")
 HEADER = encode_header(make_header("s", NOW)) + b"\n"
+OTHER = encode_header(make_header("other", NOW)) + b"\n"
 LINES = [
     ENCODER.encode(steno.Completed("s", f"r{number}", NOW, success=True), number)[0]
     for number in range(1, 6)
@@ -61,7 +62,7 @@ def test_any_prefix(read, cut):
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [(b'{"torn"\n', "not a JSON object"), (b"\x00" * 50 + b"\n", "NUL"), (b"\xff\xfe\n", "not a JSON object"),
-     (b"[1]\n", "not a JSON object"), (LINES[0], "stands twice"), (HEADER, "not the first line")],
+     (b"[1]\n", "not a JSON object"), (LINES[0], "stands twice"), (OTHER, "another session")],
 )  # fmt: skip
 def test_damage_in_the_middle(read, bad, reason):
     """Damage in the middle is reported with file and offset, and everything else is read."""
@@ -74,6 +75,53 @@ def test_damage_in_the_middle(read, bad, reason):
     assert damage.offset == len(before)
     assert reason in damage.reason
     assert damage.path.endswith("t.jsonl")
+
+
+def test_a_repeated_header(read):
+    """A header that stands again is neither damage nor an entry, wherever reading begins."""
+    ids, transcript = read(HEADER + LINES[0] + HEADER + LINES[1] + HEADER)
+
+    assert ids == ["header", "r1", "r2"]
+    assert transcript.damage == []
+    rest = read_transcript(transcript.path, offset=len(HEADER))
+    assert [entry.event.request_id for entry in rest] == ["r1", "r2"]
+    assert rest.damage == []
+
+
+@pytest.mark.parametrize(
+    "torn", [HEADER[40:], b"\x00" * (len(HEADER) - 1) + b"\n", b"\x00" * 99, b""]
+)
+def test_a_torn_head(read, torn):
+    """Where the first line is torn, a copy of the header names the transcript."""
+    ids, transcript = read(torn + LINES[0] + HEADER + LINES[1] + HEADER)
+
+    assert ids == ["r1", "header", "r2"]
+    assert all(damage.offset == 0 for damage in transcript.damage)
+    assert read_header(transcript.path).session_id == "s"
+
+
+def test_a_torn_head_with_a_line_glued_to_it(read):
+    """A copy of the header that follows a torn line without a newline is found too."""
+    _, transcript = read(b'{"type":"ses' + LINES[0] + b'{"torn' + HEADER)
+
+    assert read_header(transcript.path).session_id == "s"
+
+
+def test_a_rotated_transcript_without_its_head(read):
+    """The event that ends a rotated transcript names it where no header is left."""
+    rotated = steno.Rotated("s", "", NOW, reason="reset", successor="t", session_key="agent:a:main")
+    _, transcript = read(HEADER[5:] + LINES[0] + ENCODER.encode(rotated, 9)[0])
+
+    header = read_header(transcript.path)
+
+    assert (header.session_id, header.session_key, header.agent_id) == ("s", "agent:a:main", "a")
+
+
+def test_the_search_for_an_identity_is_bounded(read):
+    """Of a huge file that is no transcript, a bounded part is searched."""
+    _, transcript = read(b"x\n" + b"y" * (9 << 20) + b"\n" + HEADER)
+
+    assert read_header(transcript.path) is None
 
 
 def test_no_header(read):

@@ -37,6 +37,14 @@ def test_parts():
     assert three.part(0, 1).number == 7
 
 
+def test_headers_can_be_asked_for():
+    """Parts of a batch, and what it is joined with, find the headers that it finds."""
+    whole = Batch([], [], recorder="r", find_header=str.upper)
+
+    assert whole.part(0, 0).only([]).join([batch(1, 1, 1)]).find_header("x") == "X"
+    assert batch(1, 1, 1).find_header("x") is None
+
+
 def test_join():
     """Joined batches hold the events of all, and know the first and the last number."""
     joined = batch(1, 2, 5, own=[2]).join([batch(3, 2, 6), batch(5, 1, 7)])

@@ -157,3 +157,26 @@ def test_permissions(writer, tmp_path):
 
     assert (tmp_path / "2026-11-20").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "2026-11-20" / "s.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_positions_over_repeated_headers(tmp_path):
+    """The index keeps step with a transcript that repeats its header, and reads none of it again."""
+    import sqlite3
+
+    with steno.open(tmp_path) as recorder, recorder.session("s", key="agent:a:main") as session:
+        for number in range(60):
+            with session.request(model="m", text="x" * 1500):
+                pass
+            if number % 7 == 0:
+                recorder.flush()
+    (path,) = tmp_path.glob("sessions/*/s.jsonl")
+    connection = sqlite3.connect(tmp_path / "sessions.db")
+
+    assert path.read_bytes().count(b'"sessionKey":"agent:a:main"') == 3
+    assert connection.execute(
+        "SELECT position, damaged_lines, rebuilds FROM transcripts"
+    ).fetchall() == [(path.stat().st_size, 0, 0)]
+    assert connection.execute("SELECT session_key, request_count FROM sessions").fetchall() == [
+        ("agent:a:main", 60)
+    ]
+    connection.close()

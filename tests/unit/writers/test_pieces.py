@@ -45,6 +45,18 @@ def test_bounds(monkeypatch):
     assert read_piece(named(data), len(HEADER), 1 << 60).end == upto
 
 
+def test_a_repeated_header():
+    """A header that stands again is no damage; it names a transcript whose first line is torn."""
+    header = encode_header(make_header("s", NOW, session_key="agent:a:main")) + b"\n"
+
+    for head, damaged in ((header, 0), (header[9:], 1)):
+        piece = read_piece(named(head + LINES[0] + header + LINES[1]), 0, 1 << 60)
+        (session,) = piece.rows._sessions.values()
+        assert (piece.damaged, piece.session_id) == (damaged, "s")
+        assert "agent:a:main" in session
+        assert len(piece.rows._requests) == 2
+
+
 def pack_away(path):
     """Compress a transcript as retention does."""
     from steno.storage.compressed import pack

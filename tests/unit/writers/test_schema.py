@@ -56,26 +56,26 @@ def test_the_eleven_indexes(connection):
         assert all(descending), name
 
 
-def test_version_1(connection):
-    """A new index says that it is of version 1, and preparing it again changes nothing."""
+def test_version_2(connection):
+    """A new index says that it is of version 2, and preparing it again changes nothing."""
     schema.prepare(connection)
     schema.prepare(connection)
 
-    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
-    assert schema.read_version(connection) == 1
+    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+    assert schema.read_version(connection) == 2
 
 
 def test_a_newer_version_is_refused(connection):
     """An index of a newer version is refused with the message of the specification."""
     schema.prepare(connection)
-    connection.execute("UPDATE schema_version SET version = 2")
+    connection.execute("UPDATE schema_version SET version = 3")
 
     with pytest.raises(SchemaVersionError) as caught:
         schema.prepare(connection)
 
-    assert caught.value.message == "Unsupported schema version: 2"
+    assert caught.value.message == "Unsupported schema version: 3"
     assert "reindex" in caught.value.hint
-    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(3,)]
 
 
 def test_somebody_elses_database_is_refused(connection):
@@ -99,6 +99,16 @@ def test_golden_file_of_version_1(golden):
         "SELECT session_id, request_count, input_tokens, total_tokens FROM sessions ORDER BY 1"
     ).fetchall()
     assert rows == [("golden-1", 2, 220, 360), ("golden-2", 1, 5, 11)]
+
+
+def test_version_1_gets_the_table_of_recovered_identities(golden, connection):
+    """An index of version 1 has, once it is brought up to date, the tables of a new one."""
+    schema.prepare(golden)
+    schema.prepare(connection)
+
+    tables = "SELECT name, sql FROM sqlite_master WHERE name = 'recovered'"
+    assert golden.execute(tables).fetchall() == connection.execute(tables).fetchall() != []
+    assert schema.read_version(golden) == 2
 
 
 def test_migration_in_one_transaction(golden):

@@ -403,9 +403,9 @@ class TestTrouble:
         writer.write(batch(EVENTS))
         writer.close()
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("UPDATE schema_version SET version = 2")
+            connection.execute("UPDATE schema_version SET version = 3")
 
-        with pytest.raises(SchemaVersionError, match="Unsupported schema version: 2"):
+        with pytest.raises(SchemaVersionError, match="Unsupported schema version: 3"):
             SqliteWriter(path)
 
     def test_permissions(self, writer, path):

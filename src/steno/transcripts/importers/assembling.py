@@ -15,56 +15,34 @@ of the import, on prices or on steno's version.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from steno.events.model import Compacted, EntryImported, Event, ToolCallRecorded
+from steno.events.model import Compacted, Event, ToolCallRecorded
 from steno.transcripts.importers.exchanges import Asked, Reply
+from steno.transcripts.importers.keeping import Keeper, Read
 from steno.transcripts.importers.keys import identify, key_of, size_of, what_is_told
 from steno.transcripts.importers.model import (
     Aborted,
     Counted,
     Entry,
     Fact,
-    Noted,
     Replied,
     Returned,
     Said,
     Summarised,
-    read_facts,
 )
 from steno.transcripts.importers.tallies import Known, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from steno.transcripts.importers.claims import Claims
 
 _MAX_REPLIES = 256
 _MAX_CALLS = 100_000
-_MAX_HELD = 2_000
-
-
-class _Read(msgspec.Struct):
-    """An entry that was read.
-
-    Attributes:
-        entry: The entry.
-        key: By which it is known again.
-        at: Its time, or that of the one before it.
-        fresh: The transcript does not hold it.
-        known: The request that it belongs to in the transcript, if it stands there.
-        request_id: The request that it belongs to; "" for none, or as long as it is not clear.
-    """
-
-    entry: Entry
-    key: str
-    at: datetime
-    fresh: bool
-    known: str
-    request_id: str = ""
 
 
 class _Called(NamedTuple):
@@ -110,7 +88,6 @@ class Assembler:
         self.tally = Tally()
         self.owed: list[tuple[str, list[Event]]] = []
         self._format = format_name
-        self._origin = origin
         self._at = fallback
         self._claims = claims
         self._known = known or Known()
@@ -120,9 +97,9 @@ class Assembler:
         self._replies: OrderedDict[str, Reply] = OrderedDict()
         self._current: Reply | None = None
         self._calls: OrderedDict[str, _Called] = OrderedDict()
-        self._waiting: list[_Read] = []
         self._copied_from: str | None = None
         self._out: list[Event] = []
+        self._keeper = Keeper(session_id, format_name, origin, self.tally, self._out)
         self._steps: dict[type[Fact], Callable[..., None]] = {
             Said: self._said,
             Replied: self._replied,
@@ -155,7 +132,7 @@ class Assembler:
         fresh = key not in self._known.entries
         tally.new += fresh
         at = self._at = entry.at or self._at
-        read = _Read(entry, key, at, fresh, self._known.entries.get(key, ""))
+        read = Read(entry, key, at, fresh, self._known.entries.get(key, ""))
         self._copied_from = None
         if entry.replayed_from is not None:
             self._copied_from = self._name(entry.replayed_from)
@@ -164,12 +141,7 @@ class Assembler:
                 step = self._steps.get(type(fact))
                 if step is not None:
                     step(fact, read)
-        if self._copied_from is None and (self._waiting or self._may_be_copy(entry)):
-            self._waiting.append(read)
-            if len(self._waiting) > _MAX_HELD:
-                self._settle(None)
-        else:
-            self._keep(read, self._copied_from)
+        self._keeper.take(read, self._copied_from)
         return self._take_out()
 
     def finish(self) -> list[Event]:
@@ -184,55 +156,13 @@ class Assembler:
             if asked.user:
                 self._begin(asked, "", "")
         self._asked.clear()
-        self._settle(None)
+        self._keeper.settle(None)
         return self._take_out()
 
     def _take_out(self) -> list[Event]:
-        out, self._out = self._out, []
+        out = self._out.copy()
+        self._out.clear()
         return out
-
-    # -- entries -------------------------------------------------------------------------
-
-    @staticmethod
-    def _may_be_copy(entry: Entry) -> bool:
-        """Tell whether only the next reply will show if an entry is a copy."""
-        return any(type(fact) is Said for fact in entry.facts)
-
-    def _settle(self, owner: str | None) -> None:
-        """Keep the entries that have waited, as copies of another session's or as our own."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            self._keep(each, owner if self._may_be_copy(each.entry) else None)
-
-    def _keep(self, read: _Read, owner: str | None) -> None:
-        entry = read.entry
-        self.tally.replayed += owner is not None
-        if owner is None:
-            for fact in entry.facts:
-                if isinstance(fact, Said):
-                    self.tally.messages[fact.role] += 1
-        if not read.fresh:
-            return
-        told = owner is None and any(type(fact) is not Noted for fact in entry.facts)
-        role, text = read_facts(entry.facts)
-        self._out.append(
-            EntryImported(
-                self.session_id,
-                read.request_id,
-                read.at,
-                format=self._format,
-                kind=entry.kind,
-                entry_key=read.key,
-                entry_id=entry.id,
-                role=role,
-                told=told,
-                replayed_from=owner,
-                origin=f"{self._origin}:{entry.offset}",
-                text="" if told else text,
-                # In JSON, line ends stand between values only: strings hold none.
-                entry=msgspec.Raw(entry.raw.replace(b"\n", b" ").replace(b"\r", b" ")),
-            )
-        )
 
     def _tell(self, events: Iterable[Event], *, fresh: bool) -> None:
         """Add events that are new, or that an import that was cut short has not told."""
@@ -243,7 +173,7 @@ class Assembler:
 
     # -- facts ---------------------------------------------------------------------------
 
-    def _asking(self, request: str | None, read: _Read, known: str) -> Asked:
+    def _asking(self, request: str | None, read: Read, known: str) -> Asked:
         asked = self._asked.get(request)
         if asked is None:
             request_id = request or known or identify(self.session_id, read.key)
@@ -252,7 +182,7 @@ class Assembler:
         asked.messages += 1
         return asked
 
-    def _said(self, fact: Said, read: _Read) -> None:
+    def _said(self, fact: Said, read: Read) -> None:
         if fact.request is None:
             self._close()
         asked = self._asking(fact.request, read, read.known)
@@ -264,7 +194,7 @@ class Assembler:
         else:
             asked.system = True
 
-    def _replied(self, fact: Replied, read: _Read) -> None:
+    def _replied(self, fact: Replied, read: Read) -> None:
         reply = self._replies.get(fact.id) if fact.id is not None else None
         if reply is None:
             reply = self._open(fact, read)
@@ -282,9 +212,8 @@ class Assembler:
             self._copied_from = reply.owner
         elif reply.closed:
             self._end(reply)  # a part that came late: it is told anew, whole
-        self.tally.tool_calls += len(fact.calls) if reply.owner is None else 0
 
-    def _open(self, fact: Replied, read: _Read) -> Reply:
+    def _open(self, fact: Replied, read: Read) -> Reply:
         """Begin a reply, with what was said before it as its request."""
         self._close()
         asked = self._asked.pop(fact.id, None) or self._asked.pop(None, None)
@@ -302,7 +231,7 @@ class Assembler:
             claim = self._claims.take(fact.claim, self.session_id, reply.request_id)
             if claim.session_id != self.session_id:
                 reply.owner = claim.session_id
-        self._settle(reply.owner)
+        self._keeper.settle(reply.owner)
         if reply.owner is None:
             self.tally.messages["assistant"] += 1
             self._begin(asked, fact.model, fact.provider)
@@ -332,17 +261,21 @@ class Assembler:
         reply.after = []
 
     def _sum_up(self, reply: Reply) -> None:
-        tokens = reply.tokens
-        before = reply.counted or (0, 0)
-        if tokens is None:
-            self.tally.uncounted += reply.counted is None
-            reply.counted = before
-            return
-        reply.counted = (tokens.input, tokens.output)
-        self.tally.input_tokens += tokens.input - before[0]
-        self.tally.output_tokens += tokens.output - before[1]
+        """Count a reply; one that is told anew replaces what was counted of it."""
+        tally, tokens, before = self.tally, reply.tokens, reply.counted
+        now = (
+            len(reply.calls),
+            tokens.input if tokens is not None else 0,
+            tokens.output if tokens is not None else 0,
+            tokens is None,
+        )
+        reply.counted = now
+        tally.tool_calls += now[0] - before[0]
+        tally.input_tokens += now[1] - before[1]
+        tally.output_tokens += now[2] - before[2]
+        tally.uncounted += now[3] - before[3]
 
-    def _returned(self, fact: Returned, read: _Read) -> None:
+    def _returned(self, fact: Returned, read: Read) -> None:
         called = self._calls.get(fact.call_id)
         if called is not None and called.owner is not None:
             self._copied_from = called.owner
@@ -376,7 +309,7 @@ class Assembler:
         return any(call == call_id and kind.endswith("returned")
                    for kind, _, call in self._known.told)  # fmt: skip
 
-    def _counted(self, fact: Counted, read: _Read) -> None:
+    def _counted(self, fact: Counted, read: Read) -> None:
         reply = self._replies.get(fact.id) if fact.id is not None else self._latest()
         if reply is None or reply.owner is not None:
             return
@@ -396,7 +329,7 @@ class Assembler:
             return self._current
         return next(reversed(self._replies.values()), None)
 
-    def _summarised(self, fact: Summarised, read: _Read) -> None:
+    def _summarised(self, fact: Summarised, read: Read) -> None:
         self._close()
         event = Compacted(
             self.session_id,
@@ -409,17 +342,18 @@ class Assembler:
         )
         self._tell([event], fresh=read.fresh)
 
-    def _aborted(self, fact: Aborted, read: _Read) -> None:
+    def _aborted(self, fact: Aborted, read: Read) -> None:
         named = fact.request
         reply = self._replies.get(named) if named is not None else self._current
         asked = self._asked.get(named)
         if asked is not None and (asked.user or named is not None):
             del self._asked[named]
             self._close()
-            self._settle(None)
+            self._keeper.settle(None)
             self._begin(asked, "", "")
             reply = Reply(asked.request_id, asked.at, read.at, fresh=asked.fresh)
-        elif reply is None or reply.owner is not None:
+        elif reply is None or reply.owner is not None or reply.is_whole:
+            read.silent = True  # what was given up was no request: a tool that ran, or nothing
             return
         reply.error = reply.error or fact.error
         reply.cut = True

@@ -81,7 +81,8 @@ class Reply(Struct):
         closed: Its events were made.
         owner: The session that counts it, where that is another one.
         after: Events that come behind it: results of tools that it was still calling.
-        counted: Input and output tokens that were added to the tally for it.
+        counted: What was counted of it: calls of tools, input tokens, output tokens, and 1 where
+            there are no counts.
     """
 
     request_id: str
@@ -105,7 +106,13 @@ class Reply(Struct):
     closed: bool = False
     owner: str | None = None
     after: list[Event] = field(default_factory=list)
-    counted: tuple[int, int] | None = None
+    counted: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the source says that the reply came to its end."""
+        final = self.tokens is not None and self.tokens.source == "provider_final"
+        return final or self.finish_reason is not None
 
     def add(self, part: Replied, at: datetime) -> None:
         """Take a part of the reply."""

@@ -1,8 +1,8 @@
 """Events of imported sessions to transcripts and the index, each once.
 
 Strategy: what a transcript holds already is read before anything is added, so that importing again
-adds what is new alone. Lines are appended in pieces of about a megabyte, each followed by one short
-transaction of the index, so that a recorder beside it gets its turn after a few milliseconds.
+adds what is new alone. Lines are appended in pieces of some megabytes, each followed by one short
+transaction of the index, so that a recorder beside it gets its turn after some milliseconds.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from steno.events.header import Header
     from steno.transcripts.importers.claims import Claims
 
-_PIECE_EVENTS = 1_000
-_PIECE_BYTES = 1 << 20
+_PIECE_EVENTS = 4_000
+_PIECE_BYTES = 4 << 20
 _ATTEMPTS = 6
 _MAX_LINE = 1 << 62
 """Imported lines are kept whole, however long."""

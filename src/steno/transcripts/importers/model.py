@@ -257,4 +257,6 @@ def read_facts(facts: Iterable[Fact]) -> tuple[str | None, str]:
             texts.append(fact.text)
         elif isinstance(fact, Summarised):
             texts.append(fact.summary)
+        elif isinstance(fact, Aborted):
+            texts.append(fact.error)
     return role, "\n".join(text for text in texts if text)

@@ -304,6 +304,27 @@ def test_aborted_reply():
     assert completed.success is False
 
 
+def test_abort_after_a_whole_reply():
+    """Giving up a tool that runs leaves the reply that called it as it was."""
+    story = Story().tell(Said("user", "go"))
+    story.tell(Replied(id="m", text="wait", calls=(Call("x", "t"),), finish_reason="tool_use"))
+    events, _ = assemble(story.tell(Aborted(error="cancelled: interrupted")))
+
+    assert facts(events)[-1].success is True
+    entries = [event for event in events if type_of(event) == "entry_imported"]
+    assert (entries[-1].told, entries[-1].text) == (False, "cancelled: interrupted")
+
+
+def test_reply_that_is_written_again():
+    """A reply that its source writes again is counted as it stands in the end."""
+    story = Story().tell(Said("user", "go"))
+    story.tell(Replied(id="m", calls=(Call("a"), Call("b")), tokens=Tokens(input=1, output=1)))
+    story.tell(Replied(id="m", calls=(Call("a"),), tokens=Tokens(input=1, output=2), whole=True))
+    _, assembler = assemble(story)
+
+    assert (assembler.tally.tool_calls, assembler.tally.output_tokens) == (1, 2)
+
+
 def test_word_without_reply():
     """What was said last is a request that is open; results of tools alone are none."""
     said, _ = assemble(Story().tell(Said("user", "hello?")))

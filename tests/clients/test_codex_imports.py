@@ -1,0 +1,157 @@
+"""Transcripts of Codex, the real one, against what steno recorded of the same run."""
+
+import pytest
+from tests.clients.codex import OPENAI, OWN, THREAD, Wire, call, say, start, text, thinking
+from tests.clients.comparing import check_reports, compare, imported_rows, sums
+
+from steno.testing import provider
+from steno.testing.provider import Script
+
+pytestmark = pytest.mark.clients
+
+# A rollout does not say why a reply ended, and names it by its turn.
+UNTOLD = ("finish_reason", "id")
+FREE = "danger-full-access"
+
+
+@pytest.fixture
+def ask(run, find, key):
+    """Return what has Codex say something to a provider that answers so; returns the thread."""
+    program = find("codex-*/node_modules/.bin/codex")
+
+    def ask(prompt, scripts, *command, settings=OPENAI, sandbox=FREE, status=0):
+        with provider.serve(scripts) as served:
+            start(
+                run, program, served, *command, key=key, prompt=prompt,
+                settings=settings, sandbox=sandbox, status=status,
+            )  # fmt: skip
+            requests = [each for each in served.requests if each.path == "/v1/responses"]
+        return requests[0].header(THREAD)
+
+    return ask
+
+
+def names(run):
+    """Name the session that an import makes of each that was recorded."""
+    return {session: f"codex-{session}" for session in run.sessions()}
+
+
+def command(number):
+    """Have the model call the shell."""
+    return call("exec_command", call_id=f"call_{number}", cmd=f"echo {number}; exit {number - 1}")
+
+
+def test_turns(run, ask):
+    """Thoughts, texts, tools and their results, over several turns, are what went over the wire."""
+    first = [
+        say(2, thinking("So be it."), text("done")),
+        say(1, thinking("Let me see."), text("I look."), command(1), command(2), to="look twice"),
+    ]
+    session = ask("look twice", first)
+    assert ask("say pong", [say(3, text("pong"))], "resume", "--last") == session
+    assert ask("once more\nsaid", [say(4, text("pöng"))], "resume", session) == session
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    rows = compare(run, home, names(run), Wire, UNTOLD)[session]
+    assert [row.said for row, _ in rows] == [["look twice"], [], ["say pong"], ["once more\nsaid"]]
+    assert [row.thought for _, row in rows] == ["Let me see.", "So be it.", "", ""]
+    assert [result[1] for result in rows[0][1].results.values()] == [True, False]
+    assert {row.finish_reason for _, row in rows} == {None}
+    assert rows[0][1].tokens["reasoning"] == 2
+
+
+def test_own_provider(run, ask):
+    """A provider of one's own has its own name in the transcript."""
+    session = ask("say pong", [say(3, text("pong"))], settings=OWN)
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    compare(run, home, names(run), Wire, (*UNTOLD, "cost"))
+    assert home.sessions()[f"codex-{session}"]["provider"] == "own"
+
+
+def test_again(run, ask):
+    """Importing again changes nothing; after the next turn it adds the rest, and nothing else."""
+    session = ask("first", [say(2, text("one")), say(1, command(1), to="first")])
+    grown, before = run.imported("grown")
+    files = grown.files()
+    compare(run, grown, names(run), Wire, UNTOLD)
+    _, unchanged = run.imported("grown")
+    assert [report["status"] for report in unchanged] == ["unchanged"]
+    assert grown.files() == files
+
+    ask("second", [say(4, text("two")), say(3, command(2), to="second")], "resume", session)
+    _, after = run.imported("grown")
+    whole, _ = run.imported("whole")
+
+    name = f"codex-{session}"
+    assert after[0]["new"] == after[0]["entries"] - before[0]["entries"] > 0
+    assert grown.files()[f"{name}.jsonl"].startswith(files[f"{name}.jsonl"])
+    compare(run, grown, names(run), Wire, UNTOLD)
+    assert imported_rows(grown, name, Wire) == imported_rows(whole, name, Wire)
+    assert sums(grown) == sums(whole)
+
+
+def test_agents(run, ask):
+    """An agent is a session below the one that began it; each reply counts once."""
+    agent = call("spawn_agent", space="multi_agent_v1", message="say it below")
+    scripts = [
+        # The answer that ends the run must not overtake the agent.
+        say(2, text("from above"), delay_ms=2000),
+        say(1, agent, to="go down"),
+        say(3, text("from below"), to="say it below"),
+    ]
+    session = ask("go down", scripts)
+    home, reports = run.imported()
+
+    check_reports(reports, 2)
+    rows = compare(run, home, names(run), Wire, UNTOLD)
+    (below,) = set(rows) - {session}
+    assert [row.text for _, row in rows[below]] == ["from below"]
+    assert [row.said for row, _ in rows[below]] == [["say it below"]]
+    assert home.parent(f"codex-{below}") == f"codex-{session}"
+    assert home.parent(f"codex-{session}") is None
+
+
+def test_fork(run, ask):
+    """A fork goes on from its parent, and what was said before counts there."""
+    session = ask("first", [say(2, text("one")), say(1, command(1), to="first")])
+    fork = ask("second", [say(3, text("two"))], "fork", session)
+    assert fork != session
+    ask("third", [say(4, text("three"))], "resume", session)
+    home, reports = run.imported()
+
+    check_reports(reports, 2)
+    rows = compare(run, home, names(run), Wire, UNTOLD)
+    assert (len(rows[session]), len(rows[fork])) == (3, 1)
+    header = home.header(f"codex-{fork}")
+    assert (header["previous"], header["reason"]) == (f"codex-{session}", "fork")
+
+
+def test_refusal(run, ask):
+    """An error of the provider is the end of one request."""
+    session = ask("first", [say(1, text("one"))])
+    refusal = Script(path="/v1/responses", status=400, about="no such thing")
+    ask("second", [refusal], "resume", session, status=1)
+    ask("third", [say(2, text("three"))], "resume", session)
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    rows = compare(run, home, names(run), Wire, UNTOLD)[session]
+    recorded, imported = rows[1]
+    assert [row.success for row, _ in rows] == [True, False, True]
+    assert recorded.error == "http 400: invalid_request_error: no such thing"
+    assert imported.error == "invalid_request_error: no such thing"
+
+
+def test_one_home(run, ask):
+    """Imported beside what was recorded, a run is a session of its own, and neither changes."""
+    session = ask("first", [say(1, text("one"))])
+    before, files = sums(run), run.files()
+    _, reports = run.imported("steno")
+
+    check_reports(reports, 1)
+    assert set(run.sessions()) == {session, f"codex-{session}"}
+    assert {one: run.files()[one] for one in files} == files
+    assert sums(run) == {kind: 2 * count for kind, count in before.items()}

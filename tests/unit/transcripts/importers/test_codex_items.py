@@ -1,0 +1,102 @@
+"""What a Codex response item says."""
+
+import json
+
+import pytest
+
+from steno.transcripts.importers import codex_items as items
+from steno.transcripts.importers.model import Call
+
+
+@pytest.mark.parametrize(
+    ("text", "injected"),
+    [
+        ("<environment_context>\n<cwd>/a</cwd>", True),
+        ("\n<user_instructions>\nBe brief.", True),
+        ("# AGENTS.md instructions for /a", True),
+        ("<turn_aborted>\n", True),
+        ("<environment>", False),
+        ("Read AGENTS.md.", False),
+        ("", False),
+    ],
+)
+def test_injected(text, injected):
+    """What the program says in the user's name is told by how it begins."""
+    assert items.is_injected(text) is injected
+
+
+def test_message_text():
+    """The texts of a message count, a refusal too; images do not."""
+    content = [
+        {"type": "input_text", "text": "one"},
+        {"type": "input_image", "image_url": "data:"},
+        {"type": "output_text", "text": "two"},
+        {"type": "refusal", "refusal": "no"},
+        7,
+    ]
+
+    assert items.message_text(content) == "one\ntwo\nno"
+    assert items.is_refusal(content)
+    assert not items.is_refusal("no")
+
+
+@pytest.mark.parametrize(
+    ("item", "texts"),
+    [
+        ({"summary": [{"type": "summary_text", "text": "a"}], "content": None}, ["a"]),
+        ({"summary": "a"}, ["a"]),
+        ({"summary": [], "content": [{"type": "reasoning_text", "text": "b"}]}, ["b"]),
+        ({"summary_text": ["a", "b"], "raw_content": []}, ["a", "b"]),
+        ({"summary": [None, 1, {"text": 2}], "encrypted_content": "x"}, []),
+    ],
+)
+def test_thoughts(item, texts):
+    """Thoughts are in the summary, or in the content where the provider shows it."""
+    assert list(items.thoughts(item)) == texts
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "call"),
+    [
+        ("function_call", {"name": "f", "arguments": "{}", "call_id": "c"}, Call("f", "c", "{}")),
+        ("custom_tool_call", {"name": "p", "input": "*** x", "id": "i"}, Call("p", "i", "*** x")),
+        ("web_search_call", {"action": {"q": 1}}, Call("web_search", "", '{"q":1}')),
+        ("local_shell_call", {"call_id": "c", "action": None}, Call("local_shell", "c", "")),
+        ("function_call", {"name": 7, "call_id": [], "arguments": 1}, Call("function", "", "1")),
+    ],
+)
+def test_call(kind, item, call):
+    """A call has the tool's name, or that of its kind, and its arguments as they were sent."""
+    assert items.call(kind, item) == call
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (json.dumps({"output": "a", "metadata": {"exit_code": 0, "duration_seconds": 1.5}}), ("a", True, 1500)),
+        (json.dumps({"output": "a", "metadata": {"exit_code": 2}}), ("a", False, None)),
+        ('{"output": "a"}', ('{"output": "a"}', None, None)),
+        ('{"torn', ('{"torn', None, None)),
+        ("Exit code: 1\nWall time: 2 seconds\nOutput:\nx", ("Exit code: 1\nWall time: 2 seconds\nOutput:\nx", False, 2000)),
+        ("Output:\nProcess exited with code 1", ("Output:\nProcess exited with code 1", None, None)),
+        ({"content": "a", "success": False}, ("a", False, None)),
+        ({"content": "a", "success": "no"}, ("a", None, None)),
+        ([{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}], ("a\nb", None, None)),
+        ([{"type": "input_image", "image_url": "data:"}], ([{"type": "input_image", "image_url": "data:"}], None, None)),
+        (None, (None, None, None)),
+    ],
+)  # fmt: skip
+def test_returned(output, told):
+    """How a tool went is read in all forms that Codex has written it in."""
+    back = items.returned({"call_id": "c", "output": output})
+
+    assert back.call_id == "c"
+    assert (back.output, back.success, back.duration_ms) == told
+
+
+@pytest.mark.parametrize("seconds", [-1, True, "long", float("nan"), 1e300, None, []])
+def test_no_duration(seconds):
+    """A duration that can't be one is none."""
+    output = {"output": "", "metadata": {"exit_code": 0, "duration_seconds": seconds}}
+
+    assert items.returned({"output": json.dumps(output)}).duration_ms is None

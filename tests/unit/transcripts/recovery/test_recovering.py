@@ -1,0 +1,117 @@
+"""Whole folders."""
+
+import json
+import os
+import threading
+
+import pytest
+
+from steno.storage.compressed import load_zstd
+from steno.transcripts.recovery.recovering import recover
+
+KEY = "agent:main:main"
+WHEN = "2026-05-31T10-05-37.662Z"
+
+
+def test_one_session_in_many_files(sessions):
+    """A key in the header of one file of a session names its others."""
+    one = sessions.ids[0]
+    sessions.live(one, sessionKey=KEY)
+    others = [f"{one}.jsonl.reset.{WHEN}", f"{one}.jsonl.deleted.{WHEN}", f"{one}.jsonl.bak-1-2",
+              f"{one}.checkpoint.{sessions.ids[1]}.jsonl", f"{one}-topic-7.jsonl"]  # fmt: skip
+    for name in others:
+        sessions.write(name, sessions.user("hi"))
+    sessions.write(f"{one}.jsonl.zst", load_zstd().compress(b"{}\n"))
+
+    done = recover([sessions.path])
+
+    assert len(done.verdicts) == 7
+    assert {verdict.session_key for verdict in done.verdicts} == {KEY}
+    assert [verdict.identified_by for verdict in done.verdicts].count("header") == 1
+
+
+def test_a_file_that_cannot_be_read(sessions):
+    """A file that can't be read gets a verdict by what others say, and its failure."""
+    sessions.live(sessions.ids[0])
+    sessions.write(f"{sessions.ids[1]}.jsonl.zst", b"no zstd at all")
+    sessions.index({KEY: {"sessionId": sessions.ids[1]}})
+
+    first, second = recover([sessions.path]).verdicts
+
+    assert first.failure is None
+    assert second.session_key == KEY
+    assert second.damage or second.failure
+
+
+def test_overlapping_folders(sessions):
+    """A folder that is named twice, or lies in another one, is read once."""
+    sessions.live(sessions.ids[0])
+
+    assert len(recover([sessions.state, sessions.path, sessions.path]).verdicts) == 1
+
+
+def test_several_agents(sessions, tmp_path):
+    """What another agent's folder says of a session counts too, and the difference is told."""
+    sessions.live(sessions.ids[0])
+    other = sessions.state / "agents" / "work" / "sessions"
+    sessions.write("sessions.json", json.dumps({"agent:work:main": {"sessionId": sessions.ids[0]}}),
+                   folder=other)  # fmt: skip
+
+    (verdict,) = recover([sessions.state]).verdicts
+
+    assert (verdict.session_key, verdict.agent_id) == ("agent:work:main", "work")
+    assert [each.about for each in verdict.conflicts] == ["agent_id"]
+
+
+def test_progress(sessions):
+    """It is told how far the work has come."""
+    for identifier in sessions.ids:
+        sessions.live(identifier)
+    steps = []
+
+    recover([sessions.path], progress=lambda done, of: steps.append((done, of)))
+
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_empty_folder(tmp_path):
+    """A folder without transcripts gives none."""
+    assert recover([tmp_path]).verdicts == []
+
+
+@pytest.mark.parametrize("name", ["\udcff\udcfe.jsonl", "a\nb.jsonl", "-rf.jsonl", "%00.jsonl"])
+def test_odd_names(sessions, name):
+    """A file of any name is read."""
+    with open(os.path.join(sessions.path, name), "w") as file:
+        file.write(sessions.header("s", sessionKey=KEY))
+
+    (verdict,) = recover([sessions.path]).verdicts
+
+    assert verdict.session_key == KEY
+
+
+def test_a_folder_in_use(sessions):
+    """While a program writes, archives and rewrites its index, nothing escapes and nobody is wronged."""
+    stop = threading.Event()
+
+    def live():
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            identifier = f"{turn:08x}-1111-4111-8111-111111111111"
+            path = sessions.live(identifier, sessions.user("hi"))
+            sessions.index({f"agent:main:{identifier}": {"sessionId": identifier}})
+            path.rename(f"{path}.reset.{WHEN}")
+            if turn > 20:
+                (sessions.path / f"{turn - 20:08x}-1111-4111-8111-111111111111.jsonl.reset.{WHEN}"
+                 ).unlink()  # fmt: skip
+
+    writer = threading.Thread(target=live)
+    writer.start()
+    try:
+        for _ in range(10):
+            for verdict in recover([sessions.path]).verdicts:
+                assert verdict.session_key in {None, f"agent:main:{verdict.session_id}"}
+    finally:
+        stop.set()
+        writer.join()
