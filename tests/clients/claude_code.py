@@ -89,7 +89,7 @@ class Wire:
         """Return what the user has said since the last reply."""
         parts = [part for message in _since(body) for part in _parts(message["content"])]
         texts = [part["text"] for part in parts if part["type"] == "text"]
-        return [words for text in texts if (words := _REMINDER.sub("", text))]
+        return [words for text in texts if (words := _REMINDER.sub("", text).strip())]
 
     @staticmethod
     def results(body):
@@ -105,7 +105,7 @@ class Wire:
     def output(value):
         """Return the text of what a tool has returned."""
         texts = [_REMINDER.sub("", part["text"]) for part in _parts(value)]
-        return "\n".join(filter(None, texts))
+        return "\n".join(texts).strip()
 
     @staticmethod
     def thoughts(reply):

@@ -74,6 +74,11 @@ def thinking(words):
     return {"id": "rs_1", "type": "reasoning", "summary": [part], "encrypted_content": "c3Rlbm8="}
 
 
+def compaction():
+    """Make what OpenAI answers to the request to make the context smaller."""
+    return {"id": "cmp_1", "type": "compaction", "encrypted_content": "c3Rlbm8="}
+
+
 def call(name, *, space=None, call_id="call_1", **arguments):
     item = {"id": "fc_1", "type": "function_call", "call_id": call_id, "name": name}
     if space is not None:
@@ -115,7 +120,7 @@ class Wire:
         return {
             item["call_id"]: (item["output"], _has_succeeded(item["output"]))
             for item in _since(body)
-            if item["type"] == "function_call_output"
+            if item.get("type") == "function_call_output"
         }
 
     @staticmethod
@@ -129,7 +134,7 @@ class Wire:
         return "\n\n".join(
             part["text"]
             for item in reply["output"]
-            if item["type"] == "reasoning"
+            if item.get("type") == "reasoning"
             for part in item["summary"]
         )
 
@@ -147,6 +152,6 @@ def _since(body):
     said = [
         place
         for place, item in enumerate(items)
-        if item.get("role") == "assistant" or item["type"] in {"function_call", "reasoning"}
+        if item.get("role") == "assistant" or item.get("type") in {"function_call", "reasoning"}
     ]
     return items[max(said, default=-1) + 1 :]

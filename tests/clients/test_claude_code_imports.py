@@ -161,6 +161,33 @@ def test_overload(run, ask):
     assert recorded.attempts == 2
 
 
+def test_own_calls(run, ask):
+    """A search's call, and a compaction's, are written by no transcript: only their sums are."""
+    search = [
+        say(1, call("t1", "WebSearch", query="clocks")),
+        say(2, text("Links: none")),
+        say(3, text("nothing found")),
+    ]
+    session = ask("search", search, "--allowedTools", "WebSearch")
+    ask("/compact", [say(4, text("<summary>All about clocks.</summary>"))], "--resume", session)
+    ask("go on", [say(5, text("gone on"))], "--resume", session)
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    unwritten = ["msg_2", "msg_4"]
+    compare(run, home, names(run), Wire, unwritten=unwritten, retold=["msg_5"])
+    requests = entries(home, name(session), API_REQUEST)
+    assert len(requests) == run.sessions()[session]["requests"] - len(unwritten)
+    (compacted,) = home.events(name(session), "compacted")
+    assert "All about clocks." in compacted["summary"]
+    assert (compacted["trigger"], compacted["tokens_before"]) == ("manual", 52)
+    # What the client says that it has used in all is what went over the wire.
+    (used,) = entries(home, name(session), "cost-state")[-1]["modelUsage"].values()
+    whole = sums(run)
+    sent = used["inputTokens"] + used["cacheReadInputTokens"] + used["cacheCreationInputTokens"]
+    assert (sent, used["outputTokens"]) == (whole["input_tokens"], whole["output_tokens"])
+
+
 def test_one_home(run, ask):
     """Imported beside what was recorded, a run is a session of its own, and neither changes."""
     session = ask("first", [say(1, text("one"))])

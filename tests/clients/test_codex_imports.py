@@ -1,7 +1,18 @@
 """Transcripts of Codex, the real one, against what steno recorded of the same run."""
 
 import pytest
-from tests.clients.codex import OPENAI, OWN, THREAD, Wire, call, say, start, text, thinking
+from tests.clients.codex import (
+    OPENAI,
+    OWN,
+    THREAD,
+    Wire,
+    call,
+    compaction,
+    say,
+    start,
+    text,
+    thinking,
+)
 from tests.clients.comparing import check_reports, compare, imported_rows, sums
 
 from steno.testing import provider
@@ -93,23 +104,29 @@ def test_again(run, ask):
     assert sums(grown) == sums(whole)
 
 
-def test_agents(run, ask):
-    """An agent is a session below the one that began it; each reply counts once."""
-    agent = call("spawn_agent", space="multi_agent_v1", message="say it below")
+@pytest.mark.parametrize("context", [False, True], ids=["new", "forked"])
+def test_agents(run, ask, context):
+    """An agent is a session below the one that began it, and copies of its turns count there."""
+    begin = {"message": "say it below", "fork_context": context}
+    agent = call("spawn_agent", space="multi_agent_v1", **begin)
     scripts = [
         # The answer that ends the run must not overtake the agent.
         say(2, text("from above"), delay_ms=2000),
         say(1, agent, to="go down"),
         say(3, text("from below"), to="say it below"),
     ]
-    session = ask("go down", scripts)
+    session = ask("say pong", [say(4, text("pong"))])
+    ask("go down", scripts, "resume", session)
     home, reports = run.imported()
 
     check_reports(reports, 2)
-    rows = compare(run, home, names(run), Wire, UNTOLD)
+    # A copy of the parent's turns leaves its replies out.
+    retold = ["resp_3"] if context else []
+    rows = compare(run, home, names(run), Wire, UNTOLD, retold=retold)
     (below,) = set(rows) - {session}
     assert [row.text for _, row in rows[below]] == ["from below"]
-    assert [row.said for row, _ in rows[below]] == [["say it below"]]
+    assert [row.said for _, row in rows[below]] == [["say it below"]]
+    assert any(report["replayed"] for report in reports) is context
     assert home.parent(f"codex-{below}") == f"codex-{session}"
     assert home.parent(f"codex-{session}") is None
 
@@ -143,6 +160,26 @@ def test_refusal(run, ask):
     assert [row.success for row, _ in rows] == [True, False, True]
     assert recorded.error == "http 400: invalid_request_error: no such thing"
     assert imported.error == "invalid_request_error: no such thing"
+
+
+@pytest.mark.parametrize(
+    ("settings", "made"),
+    [(OWN, text("All of it.")), (OPENAI, compaction())],
+    ids=["own", "openai"],
+)
+def test_compaction(run, ask, settings, made):
+    """What a compaction has cost is counted, and its summary is told where it is no secret."""
+    session = ask("first", [say(5, text("one"))], settings=settings)
+    scripts = [say(6, made), say(7, text("two"), to="second")]
+    limit = "model_auto_compact_token_limit=300"
+    ask("second", scripts, "resume", session, settings=(*settings, limit))
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    untold = (*UNTOLD, "cost") if settings is OWN else UNTOLD
+    compare(run, home, names(run), Wire, untold, silent=["resp_6"], retold=["resp_7"])
+    (compacted,) = home.events(f"codex-{session}", "compacted")
+    assert ("All of it." in compacted["summary"]) is (settings is OWN)
 
 
 def test_one_home(run, ask):

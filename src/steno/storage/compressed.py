@@ -19,6 +19,7 @@ import hashlib
 import importlib
 import io
 import os
+import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from steno import notices
@@ -34,6 +35,9 @@ PACKED = ".zst"
 TEMPORARY = ".part"
 """What the names of unfinished files end with; they begin with a dot."""
 
+_ZSTD = ("compression.zstd", "backports.zstd")[sys.version_info < (3, 14) :]
+"""Where zstd is looked for; to look in vain for each transcript would cost more than to read it."""
+
 _LEVEL = 9
 _FRAME = 4 * 1024 * 1024 - 13
 """Bytes of text in a frame; a length that no other program's frame has by chance."""
@@ -48,7 +52,7 @@ def load_zstd() -> Any:
     Raises:
         TranscriptError: It is not installed.
     """
-    for name in ("compression.zstd", "backports.zstd"):
+    for name in _ZSTD:
         try:
             return importlib.import_module(name)
         except ImportError:

@@ -9,6 +9,7 @@ transcript is read as its text, up to what of it is damaged; offsets are always 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from steno.errors import TranscriptError
 from steno.events.codec import decode_line
 from steno.events.header import Header, make_header
 from steno.events.model import Rotated
-from steno.storage.compressed import damage_of, open_text
+from steno.storage.compressed import PACKED, PackedText, damage_of, open_text
 from steno.storage.lines import read_lines
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from steno.events.model import Event
+
+_HEAD = 4096
+"""Bytes that are read at first: most headers are much shorter."""
 
 _HEADER_LIMIT = 1024 * 1024
 _SEARCHED = 8 * 1024 * 1024
@@ -191,7 +195,7 @@ def read_transcript(path: Path, *, offset: int = 0, lossless: bool = True) -> Tr
     return Transcript(path, offset=offset, lossless=lossless)
 
 
-def read_header(path: Path) -> Header | None:
+def read_header(path: str | os.PathLike[str]) -> Header | None:
     """Read whose transcript a file is: from the first line alone, where that is not damaged.
 
     Else the first 8 MiB are searched: for a copy of the header, or for the event that ends a
@@ -204,13 +208,48 @@ def read_header(path: Path) -> Header | None:
         TranscriptError: The file can't be read.
     """
     try:
+        line, newline, _ = _read_head(os.fspath(path)).partition(b"\n")
+        if newline and (header := _decode_identity(line)):
+            return header
         with open_text(path) as file:
-            line = file.readline(_HEADER_LIMIT)
-            return _decode_identity(line) or _search_identity(file)
+            return read_identity(file)
     except OSError as error:
         raise TranscriptError(
             f"cannot read {path}: {error.strerror}", hint="check the path and permissions"
         ) from error
+
+
+def read_identity(file: BinaryIO) -> Header | None:
+    """Read whose transcript an open file is, as `read_header` does.
+
+    Args:
+        file: The text, at its beginning.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    return _decode_identity(file.readline(_HEADER_LIMIT)) or _search_identity(file)
+
+
+def _read_head(path: str) -> bytes:
+    """Read the first bytes of a transcript, by as few steps as there can be.
+
+    Of a compressed one, no more than that is decompressed.
+
+    Returns:
+        Nothing where it is not there in the form that its name says.
+    """
+    try:
+        if path.endswith(PACKED):
+            with PackedText(path) as text:
+                return text.read(_HEAD) or b""
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.read(file, _HEAD)
+    finally:
+        os.close(file)
 
 
 def _search_identity(file: BinaryIO) -> Header | None:

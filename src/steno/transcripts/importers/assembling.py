@@ -231,6 +231,10 @@ class Assembler:
             claim = self._claims.take(fact.claim, self.session_id, reply.request_id)
             if claim.session_id != self.session_id:
                 reply.owner = claim.session_id
+            elif claim.request_id != reply.request_id and not read.known:
+                # Two sources of one session tell it, each in its own form: it is one request.
+                asked.request_id = reply.request_id = claim.request_id
+                reply.again, asked.fresh = True, False
         self._keeper.settle(reply.owner)
         if reply.owner is None:
             self.tally.messages["assistant"] += 1
@@ -249,6 +253,8 @@ class Assembler:
             self._end(reply)
 
     def _end(self, reply: Reply) -> None:
+        if reply.again:
+            reply.fresh = self._knows_more(reply)
         if reply.claim is not None and reply.tokens is not None:
             owner = self._claims.count(reply.claim, self.session_id, reply.tokens.output)
             if owner is not None:
@@ -259,6 +265,12 @@ class Assembler:
             self._tell(reply.events(self.session_id), fresh=reply.fresh)
         self._out.extend(reply.after)
         reply.after = []
+
+    def _knows_more(self, reply: Reply) -> bool:
+        """Tell whether a reply that was told before is told better now."""
+        before = self._claims.get(reply.claim) if reply.claim is not None else None
+        told = before.output if before is not None else 0
+        return reply.tokens is not None and reply.tokens.output > told
 
     def _sum_up(self, reply: Reply) -> None:
         """Count a reply; one that is told anew replaces what was counted of it."""

@@ -333,7 +333,7 @@ class Rollout:
             return (Aborted(error=f"cancelled: {reason}"),)
         elif kind in {"task_complete", "turn_complete"}:
             self._replies.close()
-            failure = reading.error_text(event.get("error"))
+            failure = items.failure(event.get("error"))
             return () if failure is None else (Aborted(error=failure),)
         elif kind == "context_compacted":
             return self._compaction()

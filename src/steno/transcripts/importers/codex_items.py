@@ -124,6 +124,19 @@ def returned(item: dict[str, Any]) -> Returned:
     )
 
 
+def failure(error: Any) -> str | None:
+    """Say why a turn failed; None where it did not.
+
+    A reply that was an error is kept by Codex as the text that came, mostly JSON.
+    """
+    said = reading.error_text(error)
+    whole = reading.text(reading.mapping(error).get("message"))
+    if whole.startswith("{"):
+        reply = reading.mapping(decode_value(whole.encode("utf-8", "replace")))
+        return reading.error_text(reply.get("error")) or said
+    return said
+
+
 def _read_lines(output: str) -> tuple[bool | None, float | None]:
     success, seconds = None, None
     for line in output[:_HEADER_LENGTH].split("\n", _HEADER_LINES)[:_HEADER_LINES]:

@@ -80,6 +80,7 @@ class Reply(Struct):
         fresh: Something of it is new.
         closed: Its events were made.
         owner: The session that counts it, where that is another one.
+        again: Another entry of this session has told it already, as a reply of its own.
         after: Events that come behind it: results of tools that it was still calling.
         counted: What was counted of it: calls of tools, input tokens, output tokens, and 1 where
             there are no counts.
@@ -105,6 +106,7 @@ class Reply(Struct):
     fresh: bool = False
     closed: bool = False
     owner: str | None = None
+    again: bool = False
     after: list[Event] = field(default_factory=list)
     counted: tuple[int, int, int, int] = (0, 0, 0, 0)
 

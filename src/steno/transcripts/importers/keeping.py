@@ -104,10 +104,22 @@ class Keeper:
                 replayed_from=owner,
                 origin=f"{self._origin}:{entry.offset}",
                 text="" if told else text,
-                # In JSON, line ends stand between values only: strings hold none.
-                entry=msgspec.Raw(entry.raw.replace(b"\n", b" ").replace(b"\r", b" ")),
+                entry=msgspec.Raw(_on_one_line(entry.raw)),
             )
         )
+
+
+def _on_one_line(raw: bytes) -> bytes:
+    """Make an entry fit for a line of a transcript: without line ends, in UTF-8."""
+    # In JSON, line ends stand between values only: strings hold none.
+    raw = raw.replace(b"\n", b" ").replace(b"\r", b" ")
+    if raw.isascii():
+        return raw
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace").encode()
+    return raw
 
 
 def _may_be_copy(entry: Entry) -> bool:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from steno.storage.foreign import open_foreign
 from steno.transcripts.importers.looking import amount, decoded, embedded, moment
 from steno.transcripts.importers.model import Conversation, Entry
 from steno.transcripts.importers.opencode_store import identity_of
 from steno.transcripts.importers.opencode_turns import Turn
-from steno.transcripts.importers.source import connect
 from steno.transcripts.values import Flaw
 from steno.wire.providers.reading import mapping, optional_text, text
 
@@ -218,6 +218,6 @@ def _in_database(root: Path) -> frozenset[str]:
     if not path.is_file():
         return frozenset()
     # A database that can't be read holds nothing for us: then the tree is read.
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path)) as connection:
+    with contextlib.suppress(sqlite3.Error), open_foreign(path) as connection:
         return frozenset(str(row[0]) for row in connection.execute("SELECT id FROM session"))
     return frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from steno.storage.compressed import open_text, plain_name
+from steno.storage.foreign import MAGIC, open_foreign
 from steno.transcripts.values import Flaw, Value, read_values
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from steno.transcripts.importers.model import Conversation
 
 _HEAD = 64 * 1024
-_SQLITE = b"SQLite format 3\x00"
 _FIRST = 20
 
 
@@ -81,20 +82,8 @@ class Source:
         Raises:
             sqlite3.Error: It can't be opened.
         """
-        with contextlib.closing(connect(self.path)) as connection:
+        with open_foreign(self.path) as connection:
             yield connection
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open somebody else's database for reading only, its write-ahead log included."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
-    )
-    connection.row_factory = sqlite3.Row
-    # What is no UTF-8 is read all the same.
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 def probe(path: Path) -> Probe:
@@ -109,32 +98,30 @@ def probe(path: Path) -> Probe:
         return Probe(path, name, names=frozenset(entry.name for entry in path.iterdir()))
     with open_text(path) as file:
         head = file.read(_HEAD)
-    if head.startswith(_SQLITE):
+    if head.startswith(MAGIC):
         return Probe(path, name, tables=_tables(path))
     return Probe(path, name, head, tuple(_first(head)))
 
 
 def _tables(path: Path) -> dict[str, frozenset[str]]:
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path)) as connection:
+    with contextlib.suppress(sqlite3.Error), open_foreign(path) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
-            name: frozenset(
-                row["name"]
-                for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
+            table: frozenset(
+                name
+                for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
             )
-            for (name,) in map(tuple, found)
+            for (table,) in found
         }
     return {}
 
 
 def _first(head: bytes) -> Iterator[Any]:
-    import io
-
     flaws: list[Flaw] = []
     for count, value in enumerate(read_values(io.BytesIO(head), flaws)):
         if count >= _FIRST:
             return
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             yield msgspec.json.decode(value.data)
 
 

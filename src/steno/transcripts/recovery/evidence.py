@@ -137,6 +137,7 @@ def is_key(value: object) -> bool:
         and 0 < len(value) <= _LONGEST_KEY
         and bool(value.strip())
         and value.isprintable()
+        and "\ufffd" not in value  # bytes that could not be read stood there
     )
 
 

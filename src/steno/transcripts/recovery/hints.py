@@ -31,8 +31,8 @@ class Hint(Struct, frozen=True):
     """Something that a text lets suspect.
 
     Attributes:
-        kind: ``subagent``, ``heartbeat``, ``chat_id``, ``channel``, ``sender``, ``cron``,
-            ``mention`` of a key, or ``candidate`` for one.
+        kind: ``subagent``, ``heartbeat``, ``chat_id``, ``channel``, ``sender``, ``mention`` of a
+            key, or ``candidate`` for one.
         value: What was found.
     """
 

@@ -8,6 +8,7 @@ several sessions: the current one, those before it, and those around a compactio
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4
 _PAUSE_S = 0.05
+_RECENT_S = 60.0
 _LARGEST = 512 * 1024 * 1024
 _SPACE = re.compile(r"[\s,]*")
 _SEPARATOR = re.compile(r"[/\\]")
@@ -60,6 +62,7 @@ def read_index(
             pause(_PAUSE_S)  # it is perhaps being rewritten
         try:
             with open_found(path) as file:
+                age = time.time() - os.fstat(file.fileno()).st_mtime
                 data = file.read(_LARGEST)
         except FileNotFoundError:
             if attempt == _ATTEMPTS - 1:
@@ -68,6 +71,8 @@ def read_index(
         try:
             value = msgspec.json.decode(data)
         except UNREADABLE:
+            if age > _RECENT_S:
+                break  # nobody is at it
             continue
         if isinstance(value, dict):
             return value, None

@@ -133,7 +133,7 @@ def _strength(evidence: Evidence) -> tuple[float, int]:
 def _by_header(
     verdict: Verdict, own: list[Evidence], exact: list[Evidence], agent: str | None
 ) -> None:
-    verdict.session_key = own[0].key
+    verdict.session_key = own[0].key.strip()
     verdict.identified_by = BY_HEADER
     known = len(verdict.conflicts)
     _oppose(verdict, [*own, *exact], agent)

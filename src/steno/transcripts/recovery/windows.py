@@ -1,31 +1,22 @@
-"""OpenClaw's own database, in which each session stands with its key; read only.
-
-Strategy: SQLite leaves two files beside a database with a write-ahead log even when it is opened
-for reading. Where no log lies beside it, nobody writes to it and it is opened as one that can't
-change; where one does without the shared memory that goes with it, both are copied away and read
-there. So the folder stays as it is.
-"""
+"""OpenClaw's own database, in which each session stands with its key; read only."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import sqlite3
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from steno.storage.foreign import MAGIC, open_foreign
 from steno.transcripts.recovery.evidence import EXACT, WINDOW, Claims, Evidence
 from steno.transcripts.recovery.fields import UNREADABLE
 from steno.transcripts.recovery.stores import claim_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
 
-MAGIC = b"SQLite format 3\x00"
 _TABLES = {
     "session_windows": "session_id", "session_nodes": "current_session_id",
     "sessions": "session_id", "session_transcript_archives": "session_id",
@@ -34,33 +25,6 @@ _TABLES = {
 
 _ENTRIES = ("session_nodes", "session_entries")
 """Tables with the entries of an index, as ``entry_json`` by ``session_key``."""
-
-
-@contextlib.contextmanager
-def open_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open somebody else's database without leaving a trace beside it.
-
-    Raises:
-        sqlite3.Error: It can't be opened.
-        OSError: It can't be looked at, or not be copied.
-    """
-    with contextlib.ExitStack() as stack:
-        log = Path(f"{path}-wal")
-        mode = "mode=ro"
-        if not log.is_file() or not log.stat().st_size:
-            mode = "mode=ro&immutable=1"
-        elif not Path(f"{path}-shm").is_file():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            shutil.copyfile(path, folder / "copy.sqlite")
-            shutil.copyfile(log, folder / "copy.sqlite-wal")
-            path = folder / "copy.sqlite"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5, isolation_level=None
-        )
-        stack.callback(connection.close)
-        connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        connection.execute("PRAGMA query_only = ON")
-        yield connection
 
 
 def is_database(path: str) -> bool:
@@ -85,7 +49,7 @@ def claim_database(claims: Claims, path: str, folder: str) -> None:
         sqlite3.Error: It can't be read.
         OSError: It can't be looked at.
     """
-    with open_database(Path(path)) as connection:
+    with open_foreign(Path(path)) as connection:
         for table, column in _TABLES.items():
             if {column, "session_key"} <= _columns(connection, table):
                 query = f"SELECT {column}, session_key FROM {table}"  # noqa: S608 - names of our own

@@ -100,3 +100,22 @@ def test_no_duration(seconds):
     output = {"output": "", "metadata": {"exit_code": 0, "duration_seconds": seconds}}
 
     assert items.returned({"output": json.dumps(output)}).duration_ms is None
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        ({"message": '{"error":{"message":"no","type":"invalid"}}'}, "invalid: no"),
+        ({"message": '{"error":{"message":"no","type":null,"code":null}}'}, "no"),
+        ({"message": '{"error":"gone"}'}, "gone"),
+        ({"message": '{"detail":"gone"}'}, '{"detail":"gone"}'),
+        ({"message": '{"error":{"mess'}, '{"error":{"mess'),
+        ({"message": "limit", "codex_error_info": "other"}, "limit"),
+        ("broken", "broken"),
+        ({"message": 7}, "unknown error"),
+        (None, None),
+    ],
+)
+def test_failure(error, failure):
+    """Why a turn failed is told in the provider's words, where Codex has kept its whole reply."""
+    assert items.failure(error) == failure

@@ -6,9 +6,9 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from steno.storage.foreign import open_foreign
 from steno.transcripts.importers.model import Aborted, Entry, Replied, Summarised
 from steno.transcripts.importers.opencode_store import conversations, identity_of
-from steno.transcripts.importers.source import connect
 
 DATA = Path(__file__).parents[3] / "data" / "imports" / "opencode"
 
@@ -18,7 +18,7 @@ def entries_of(folder: Path, script: str) -> dict[str, list[Entry]]:
     path = folder / "opencode.db"
     with contextlib.closing(sqlite3.connect(path)) as writer:
         writer.executescript((DATA / script).read_text())
-    with contextlib.closing(connect(path)) as connection:
+    with open_foreign(path) as connection:
         return {each.identity.id: list(each.entries) for each in conversations(connection)}
 
 
@@ -66,7 +66,7 @@ def test_copies_have_one_claim(tmp_path: Path) -> None:
         writer.executescript((DATA / "opencode-2.sql").read_text())
         writer.execute("UPDATE session_message SET session_id = 'ses_new' WHERE id = 'evt_2'")
         writer.commit()
-    with contextlib.closing(connect(path)) as connection:
+    with open_foreign(path) as connection:
         claims = [
             fact.claim
             for each in conversations(connection)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steno.transcripts.importers.source import Source, connect, probe
+from steno.transcripts.importers.source import Source, probe
 
 
 def test_file(tmp_path):
@@ -54,8 +54,8 @@ def test_damaged_database(tmp_path):
 
 def test_missing_database(tmp_path):
     """A database that is not there is not made."""
-    with pytest.raises(sqlite3.OperationalError):
-        connect(tmp_path / "none.db").execute("SELECT 1 FROM sqlite_master")
+    with pytest.raises(FileNotFoundError), Source(tmp_path / "none.db").database():
+        pass
     assert not (tmp_path / "none.db").exists()
 
 

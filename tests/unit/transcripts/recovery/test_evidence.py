@@ -42,7 +42,7 @@ def test_another_id_means_something_else_elsewhere():
     assert claims.about(None, "/one") == []
 
 
-@pytest.mark.parametrize("key", ["", " ", "a\nb", "x" * 3000, None, 7, "\x00"])
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "x" * 3000, None, 7, "\x00", "a:\ufffd"])
 def test_what_is_no_key(key):
     """Empty, endless and unprintable texts, and what is no text, are no keys."""
     assert not is_key(key)

@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
+import shutil
 import threading
 
 import pytest
 
 from steno.storage.compressed import load_zstd
 from steno.transcripts.recovery.recovering import recover
+from steno.transcripts.recovery.rows import encode_row, row_of
 
 KEY = "agent:main:main"
 WHEN = "2026-05-31T10-05-37.662Z"
@@ -88,6 +91,38 @@ def test_odd_names(sessions, name):
     (verdict,) = recover([sessions.path]).verdicts
 
     assert verdict.session_key == KEY
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_mutated_folders(tmp_path, data, seed):
+    """Whatever happened to the bytes of a folder, a recovery ends, and its rows are JSON."""
+    chance = random.Random(seed)
+    shutil.copytree(data / "recovery" / "openclaw", tmp_path / "state")
+    for path in sorted((tmp_path / "state").rglob("*")):
+        if not path.is_file():
+            continue
+        text = bytearray(path.read_bytes())
+        for _ in range(chance.randint(0, 4)):
+            at = chance.randrange(len(text))
+            end = at + chance.randint(0, 30)
+            text[at:end] = chance.choice(
+                [
+                    b"",
+                    b"\x00" * 9,
+                    b"\xff",
+                    b'"',
+                    b"{",
+                    b"}",
+                    b"\n",
+                    b"null",
+                    bytes(text[at:end]) * 2,
+                ]
+            )
+        path.write_bytes(bytes(text))
+        os.utime(path, (1, 1))
+
+    for verdict in recover([tmp_path / "state"]).verdicts:
+        assert json.loads(encode_row(row_of(verdict)))["path"] == verdict.path
 
 
 def test_a_folder_in_use(sessions):

@@ -146,6 +146,18 @@ class TestInPlace:
             path.name, f"{path.name}.orig", "sessions.json",
         }  # fmt: skip
 
+    def test_compressed(self, sessions):
+        """A compressed transcript stays compressed, and so does its original."""
+        packed = load_zstd().compress(sessions.header(sessions.ids[0]).encode())
+        path = sessions.write(f"{sessions.ids[0]}.jsonl.zst", packed)
+        ((found, verdict, reading),) = recovered(sessions)
+
+        assert stamping.stamp_in_place(found, verdict, reading).outcome == stamping.STAMPED
+
+        assert (path.parent / f"{path.name}.orig").read_bytes() == packed
+        ((_, verdict, _),) = recovered(sessions)
+        assert (verdict.identified_by, verdict.path) == ("header", str(path))
+
     def test_another_original(self, sessions):
         """Where another original is kept, nothing is done."""
         path = sessions.live(sessions.ids[0])

@@ -125,6 +125,31 @@ def test_an_index_that_is_being_rewritten(tmp_path):
     assert (entries, wrong) == ({"agent:main:x": {"sessionId": "x"}}, None)
 
 
+def test_an_old_torn_index_is_not_waited_for(sessions):
+    """Nobody rewrites an index that has not changed for long: it is read once."""
+    path = sessions.write("sessions.json", '{"agent:main:x": {}, "agent')
+    pauses = []
+
+    entries, _ = read_index(str(path), pause=pauses.append)
+
+    assert (entries, pauses) == ({"agent:main:x": {}}, [])
+
+
+def test_an_index_with_broken_bytes(tmp_path):
+    """A key that holds bytes which are no UTF-8 names nobody; the others do."""
+    path = tmp_path / "sessions.json"
+    path.write_bytes(b'{"agent:main:x": {"sessionId": "%b"}, "agent:main:\xff": {"sessionId": "%b"}}'
+                     % (A.encode(), B.encode()))  # fmt: skip
+    entries, wrong = read_index(str(path), pause=lambda _: None)
+    claims = Claims()
+
+    claim_index(claims, entries, "s", "/f")
+
+    assert wrong
+    assert [each.key for each in claims.about(A, "/f")] == ["agent:main:x"]
+    assert claims.about(B, "/f") == []
+
+
 def test_no_file(tmp_path):
     """An index that is not there is an error after a few looks."""
     with pytest.raises(FileNotFoundError):
