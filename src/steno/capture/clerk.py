@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from steno import notices
-from steno.capture.log import CLOSED, ENDED, LOST, OPENED, REPLY, REQUEST, SENT, STATUS, Frame
+from steno.capture.log import (
+    CLOSED,
+    ENDED,
+    GATHERED,
+    LOST,
+    OPENED,
+    REPLY,
+    REQUEST,
+    SENT,
+    STATUS,
+    Frame,
+)
 from steno.events.model import Gap
 from steno.wire.exchange import Exchange
 from steno.wire.opening import Opening, Outcome
@@ -73,6 +84,8 @@ class Clerk:
         if kind == CLOSED:
             self.closed = True
             return
+        if kind == GATHERED:
+            raise ValueError("what was gathered of it is damaged")
         going_on = self.open.get(number)
         if going_on is not None:  # else it is of no known protocol, or its beginning was lost
             self._go_on(going_on, frame)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -26,12 +26,17 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 
-OPENED, REQUEST, SENT, STATUS, REPLY, ENDED, LOST, CLOSED = range(1, 9)
+OPENED, REQUEST, SENT, STATUS, REPLY, ENDED, LOST, CLOSED, GATHERED = range(1, 10)
 """The kinds of frames: `Opening`, request bytes, request sent, head of the reply, reply bytes, end
-of the exchange, a count of bytes that were let go, and the end of the log."""
+of the exchange, a count of bytes that were let go, the end of the log, and several notes of one
+exchange in one frame, which the reader gives back as the frames that they stand for."""
+
+OF_DATA = frozenset({REQUEST, REPLY})
+"""The kinds that hold bytes of bodies."""
 
 _FRAME = struct.Struct("<BIdI")
 _ENCODER = msgspec.json.Encoder()
+_GATHERER = msgspec.msgpack.Encoder()
 _MAX_DATA = 64 * 1024 * 1024
 _READ = 1024 * 1024
 _SUFFIX = ".log"
@@ -56,10 +61,45 @@ def frame_json(kind: int, number: int, at_s: float, value: object) -> bytes:
     return frame(kind, number, at_s, _ENCODER.encode(value))
 
 
-def read_frame(note: bytes) -> Frame:
-    """Read a frame that is whole."""
-    kind, number, at_s, _ = _FRAME.unpack_from(note)
-    return Frame(kind, number, at_s, note[_FRAME.size :])
+def read_frames(data: bytes) -> list[Frame]:
+    """Read frames that are whole; those that were gathered are spread."""
+    return _split(data)[0]
+
+
+def gather(number: int, notes: list[Any]) -> tuple[bytes, bytes]:
+    """Write several notes of an exchange as one frame: one call for what else takes many.
+
+    Args:
+        number: The number of the exchange.
+        notes: Kind, monotonic seconds and what is noted, one after the other and note after note;
+            what is noted is bytes, None for nothing, or else a value that is written as JSON.
+
+    Returns:
+        The head of the frame, and its data.
+
+    Raises:
+        UnicodeEncodeError: A text in it is no Unicode.
+    """
+    data = _GATHERER.encode(notes)
+    return _FRAME.pack(GATHERED, number, notes[-2], len(data)), data
+
+
+def spread(gathered: Frame) -> list[Frame]:
+    """Return the frames that a gathered one stands for; itself if it can't be read."""
+    try:
+        notes = msgspec.msgpack.decode(gathered.data)
+        return [
+            Frame(kind, gathered.number, at_s, _write(noted))
+            for kind, at_s, noted in zip(notes[::3], notes[1::3], notes[2::3], strict=True)
+        ]
+    except (msgspec.DecodeError, TypeError, ValueError):
+        return [gathered]
+
+
+def _write(noted: Any) -> bytes:
+    if isinstance(noted, bytes):
+        return noted
+    return b"" if noted is None else _ENCODER.encode(noted)
 
 
 def list_segments(folder: Path) -> list[Path]:
@@ -177,19 +217,7 @@ class LogReader:
     def _split(self, data: bytes) -> list[Frame]:
         if self._is_garbage:
             return []
-        data = self._rest + data if self._rest else data
-        frames = []
-        at, end, head = 0, len(data), _FRAME.size
-        while end - at >= head:
-            kind, number, at_s, length = _FRAME.unpack_from(data, at)
-            if not _is_frame(kind, length):
-                self._is_garbage, at = True, end  # what follows can't be told apart
-                break
-            if end - at - head < length:
-                break
-            frames.append(Frame(kind, number, at_s, data[at + head : at + head + length]))
-            at += head + length
-        self._rest = data[at:]
+        frames, self._rest, self._is_garbage = _split(self._rest + data if self._rest else data)
         return frames
 
     def _advance(self) -> bool:
@@ -216,8 +244,27 @@ class LogReader:
             self._fd = None
 
 
+def _split(data: bytes) -> tuple[list[Frame], bytes, bool]:
+    """Return the frames that are whole, the rest, and whether it can't be told apart."""
+    frames: list[Frame] = []
+    at, end, head = 0, len(data), _FRAME.size
+    while end - at >= head:
+        kind, number, at_s, length = _FRAME.unpack_from(data, at)
+        if not _is_frame(kind, length):
+            return frames, b"", True
+        if end - at - head < length:
+            break
+        found = Frame(kind, number, at_s, data[at + head : at + head + length])
+        if kind == GATHERED:
+            frames += spread(found)
+        else:
+            frames.append(found)
+        at += head + length
+    return frames, data[at:], False
+
+
 def _is_frame(kind: int, length: int) -> bool:
-    return OPENED <= kind <= CLOSED and length <= _MAX_DATA
+    return OPENED <= kind <= GATHERED and length <= _MAX_DATA
 
 
 def compact_segment(path: Path, numbers: Collection[int]) -> None:

@@ -1,10 +1,11 @@
 """The notebook: what passes is noted in a log, for a recorder in a process of its own.
 
-Strategy: the thread that carries the traffic appends a frame to a list and goes on. Another one
-writes what has gathered to the log, where a disk may stall without holding up a byte, and pokes the
-recorder. It wakes seldom: each time it does, the traffic's thread waits for the interpreter.
-The memory that notes may take is bounded: beyond it the traffic waits a moment (`room`), and if the
-disk hangs for longer, bytes are let go and the log says so.
+Strategy: the thread that carries the traffic appends frames to a list and goes on; short exchanges
+are gathered before (`steno.capture.gathering`), so that each is one frame. Another thread writes
+what is there to the log, where a disk may stall without holding up a byte, and pokes the recorder.
+It wakes seldom: each time it does, the traffic's thread waits for the interpreter. The memory that
+notes may take is bounded: beyond it the traffic waits a moment (`room`), and if the disk hangs for
+longer, bytes are let go and the log says so.
 """
 
 from __future__ import annotations
@@ -14,30 +15,29 @@ import contextlib
 import itertools
 import os
 import threading
-import time
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from steno import notices
+from steno.capture.gathering import Gathering
 from steno.capture.log import (
     CLOSED,
     ENDED,
     LOST,
-    OPENED,
-    REPLY,
-    REQUEST,
-    SENT,
-    STATUS,
+    OF_DATA,
     LogWriter,
     frame,
     frame_json,
-    read_frame,
-)  # fmt: skip
+    read_frames,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from steno.wire.opening import Opening, Outcome
+    from steno.capture.gathering import LogPen
+    from steno.wire.opening import Opening
 
 _PAUSE_S = 0.04
 """Between two writes: notes are cheaper by the dozen, and 100 ms are promised."""
@@ -52,44 +52,6 @@ _PATIENCE_S = 1.0
 """Seconds for which the traffic waits for room, at most."""
 
 _LOOK_S = 0.002
-_OF_DATA = frozenset({REQUEST, REPLY})
-
-
-class LogPen:
-    """Notes what passes in one exchange; every method returns at once."""
-
-    def __init__(self, notebook: Notebook, number: int, opening: Opening) -> None:
-        """Begin an exchange; made by `Notebook.open`."""
-        self.opening = opening
-        self._notebook = notebook
-        self._number = number
-        self._ended = False
-        notebook.note(number, frame_json(OPENED, number, opening.begun_s, opening))
-
-    def request(self, data: bytes) -> None:
-        """Note a piece of the request's body."""
-        self._notebook.note_data(REQUEST, self._number, data)
-
-    def sent(self) -> None:
-        """Note that the request is whole, and goes to the provider."""
-        self._notebook.note(self._number, frame(SENT, self._number, time.monotonic()))
-
-    def reply(self, status: int, headers: dict[str, str]) -> None:
-        """Note the head of the reply; names of headers in lower case."""
-        head = frame_json(STATUS, self._number, time.monotonic(), (status, headers))
-        self._notebook.note(self._number, head)
-
-    def data(self, data: bytes) -> None:
-        """Note a piece of the reply's body."""
-        self._notebook.note_data(REPLY, self._number, data)
-
-    def end(self, outcome: Outcome, *, overhead_s: float = 0.0) -> None:
-        """Note the end; later calls do nothing."""
-        if not self._ended:
-            self._ended = True
-            end = frame_json(ENDED, self._number, time.monotonic(), (outcome, overhead_s))
-            self._notebook.note(self._number, end)
-            self._notebook.open_count -= 1
 
 
 class Notebook:
@@ -119,6 +81,7 @@ class Notebook:
         self._refused_bytes = self._failed_bytes = 0
         self._lost: dict[int, int] = {}
         self._kept: list[bytes] = []
+        self._gathering = Gathering(self)
         self._closing = self._is_awake = False
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="steno-notebook", daemon=True)
@@ -126,10 +89,14 @@ class Notebook:
 
     # -- in the traffic ----------------------------------------------------------------------
 
-    def open(self, opening: Opening) -> LogPen:
-        """Begin to note an exchange."""
+    def open(self, describe: Callable[[], Opening]) -> LogPen:
+        """Begin to note an exchange.
+
+        Args:
+            describe: Tells how it began; called once, soon, where it costs the traffic least.
+        """
         self.open_count += 1
-        return LogPen(self, next(self._numbers), opening)
+        return self._gathering.open(next(self._numbers), describe)
 
     def poke(self, fd: int) -> None:
         """Tell a reader of news from now on.
@@ -149,24 +116,29 @@ class Notebook:
         """Append a whole frame."""
         if self._closing:
             return  # nobody writes it any more
+        if self._gathering.ended:
+            self._gathering.write_up()
         if self._lost:
             self._tell_loss(number)
-        self._noted += len(note)
-        self._notes.append(note)
+        self.append(note)
+
+    def append(self, frames: bytes) -> None:
+        """Append whole frames."""
+        self._noted += len(frames)
+        self._notes.append(frames)
         if not self._is_awake:
             self._rouse()
+        if self._pending > _HURRY and not self._hurry.is_set():
+            self._hurry.set()
 
-    def note_data(self, kind: int, number: int, data: bytes) -> None:
+    def note_data(self, kind: int, number: int, at_s: float, data: bytes) -> None:
         """Append a frame of bytes that passed; they are counted where there is no room."""
-        pending = self._noted - self._taken
-        if self._closing or pending > 4 * _MAX_PENDING:
+        if self._closing or self._pending > 4 * _MAX_PENDING:
             size = len(data)
             self._refused_bytes += size
             self._lost[number] = self._lost.get(number, 0) + size
             return
-        self.note(number, frame(kind, number, time.monotonic(), data))
-        if pending > _HURRY and not self._hurry.is_set():
-            self._hurry.set()
+        self.note(number, frame(kind, number, at_s, data))
 
     def _tell_loss(self, number: int) -> None:
         count = self._lost.pop(number, 0)
@@ -188,9 +160,9 @@ class Notebook:
 
     async def room(self) -> None:
         """Wait until there is room for more notes, or until patience ends."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = monotonic() + _PATIENCE_S
         # The writer is a thread: it can't set an event of this loop for nothing.
-        while self.is_full and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
+        while self.is_full and monotonic() < deadline:  # noqa: ASYNC110 - see above
             await asyncio.sleep(_LOOK_S)
 
     def close(self, timeout_s: float) -> bool:
@@ -211,9 +183,10 @@ class Notebook:
             self._wake.clear()
             self._is_awake = False  # before what is there is taken: what comes after it wakes again
             self._write()
+        self._notes.append(self._gathering.close())
         self._notes.extend(_loss(number, count) for number, count in list(self._lost.items()))
         self._write()
-        self._notes.append(frame(CLOSED, 0, time.monotonic()))
+        self._notes.append(frame(CLOSED, 0, monotonic()))
         self._write()
         self._log.close()
         if self._poke_fd is not None:
@@ -240,9 +213,9 @@ class Notebook:
         """Keep what is not data, for when it can be written; of data, how much is missing."""
         kept: list[bytes] = []
         lost: dict[int, int] = {}
-        for note in notes:
-            kind, number, _, data = read_frame(note)
-            if kind in _OF_DATA:
+        for each in itertools.chain.from_iterable(map(read_frames, notes)):
+            kind, number, at_s, data = each
+            if kind in OF_DATA:
                 lost[number] = lost.get(number, 0) + len(data)
                 self._failed_bytes += len(data)
                 continue
@@ -251,16 +224,16 @@ class Notebook:
                 continue
             if kind == ENDED and number in lost:
                 kept.append(_loss(number, lost.pop(number)))
-            kept.append(note)
+            kept.append(frame(kind, number, at_s, data))
         kept += [_loss(number, count) for number, count in lost.items()]
         if sum(map(len, kept)) > _MAX_PENDING:
             # Too much to keep: of whole exchanges, only their bytes are told, as nobody's.
             notices.say("log-full", "ERROR exchanges are not recorded: the disk refuses for long")
-            told = [read_frame(note) for note in kept]
+            told = [each for note in kept for each in read_frames(note)]
             count = sum(int(each.data) for each in told if each.kind == LOST)
             kept = [_loss(0, count)] if count else []
         self._kept = kept
 
 
 def _loss(number: int, count: int) -> bytes:
-    return frame_json(LOST, number, time.monotonic(), count)
+    return frame_json(LOST, number, monotonic(), count)

@@ -25,9 +25,10 @@ from steno.identity import new_recorder_id
 from steno.storage.home import find_home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from steno.capture.notebook import LogPen
+    from steno.capture.gathering import LogPen
     from steno.config import Config
     from steno.wire.opening import Opening
 
@@ -128,9 +129,13 @@ class Office:
         """Wait until there is room for more notes, or until patience ends."""
         await self._notebook.room()
 
-    def open(self, opening: Opening) -> LogPen:
-        """Begin to note an exchange."""
-        return self._notebook.open(opening)
+    def open(self, describe: Callable[[], Opening]) -> LogPen:
+        """Begin to note an exchange.
+
+        Args:
+            describe: Tells how it began; called once, soon, where it costs the traffic least.
+        """
+        return self._notebook.open(describe)
 
     def close(self, timeout_s: float = _CLOSE_S) -> Standing:
         """End the log, and wait until all of it is recorded.

@@ -95,29 +95,24 @@ def sent_headers(
     return sent
 
 
-def relayed_headers(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a reply's head that go to the client, as they came."""
+def reply_headers(
+    fields: Iterable[tuple[bytes, bytes]],
+) -> tuple[list[tuple[bytes, bytes]], dict[str, str]]:
+    """Return the fields of a reply's head that go to the client as they came, and those noted."""
     relayed = []
+    noted: dict[str, str] = {}
     named: frozenset[str] = frozenset()
     for field in fields:
         known = _know(field[0])
         if known.is_relayed:
             relayed.append(field)
+            if known.is_noted:
+                noted[known.low] = _text(field[1])
         elif known.low == "connection":
             named |= _named(_text(field[1]))
     if named:
-        return [field for field in relayed if _know(field[0]).low not in named]
-    return relayed
-
-
-def noted_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the fields of a reply's head that are noted."""
-    noted = {}
-    for name, value in fields:
-        known = _know(name)
-        if known.is_noted:
-            noted[known.low] = _text(value)
-    return noted
+        relayed = [field for field in relayed if _know(field[0]).low not in named]
+    return relayed, noted
 
 
 def recorded_headers(

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from steno import notices
 from steno.identity import new_request_id
 from steno.proxy.answers import JSON, refuse, speaks_anthropic
 from steno.proxy.client_request import BrokenRequestError
-from steno.proxy.heads import noted_headers, recorded_headers, relayed_headers, sent_headers
+from steno.proxy.heads import recorded_headers, reply_headers, sent_headers
 from steno.proxy.origins import parse_origin
 from steno.proxy.upstream_connection import UpstreamError
 from steno.wire.grouping import Identity, identify
@@ -28,7 +29,7 @@ from steno.wire.secrets import public_target
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from steno.capture.notebook import LogPen
+    from steno.capture.gathering import LogPen
     from steno.capture.office import Office
     from steno.proxy.answers import OwnReply
     from steno.proxy.client_reply import ClientReply
@@ -106,13 +107,14 @@ class Relay:
         Returns:
             What is to be said in the place of a reply that did not come.
         """
-        passage = _Passage(self, request, answer, upstream, target)
+        passage = _Passage(self, request, answer, upstream, target, session_id)
         if self.office is not None:
-            opening = self._describe(request, upstream, target, listener, session_id)
-            try:
-                passage.pen = self.office.open(opening)
-            except Exception as error:  # noqa: BLE001 - what can't be recorded passes all the same
-                notices.say("relay", f"ERROR a request can't be recorded: {error}")
+            passage.pen = self.office.open(
+                partial(
+                    self._describe, request, upstream, target, listener, session_id,
+                    time.time(), passage.begun_s,
+                )
+            )  # fmt: skip
         self.metrics.open_count += 1
         try:
             return await passage.run()
@@ -127,6 +129,8 @@ class Relay:
         target: str,
         listener: str,
         session_id: str,
+        begun_unix: float,
+        begun_s: float,
     ) -> Opening:
         return Opening(
             request_id=new_request_id(),
@@ -137,8 +141,8 @@ class Relay:
             client_ip=request.remote,
             provider=upstream.provider,
             listener=listener,
-            begun=datetime.now(UTC),
-            begun_s=time.monotonic(),
+            begun=datetime.fromtimestamp(begun_unix, UTC),
+            begun_s=begun_s,
             session_id=session_id,
             identity=self.identity,
             raw=self._record_other,
@@ -155,18 +159,20 @@ class _Passage:
         answer: ClientReply,
         upstream: Upstream,
         target: str,
+        session_id: str,
     ) -> None:
         self.pen: LogPen | None = None
+        self.begun_s = time.monotonic()
         self._relay = relay
         self._request = request
         self._upstream = upstream
         self._target = target
-        self._begun_s = time.monotonic()
+        self._session_id = session_id
         self._outcome = _DONE
         self._status = 0
         self._overhead_s = 0.0
         self._sent_bytes = self._reply_bytes = 0
-        self._ready_s = self._begun_s
+        self._ready_s = self.begun_s
         self._answer = answer
 
     async def run(self) -> OwnReply | None:
@@ -188,7 +194,7 @@ class _Passage:
         metrics = self._relay.metrics
         metrics.count(
             self._upstream.provider, self._outcome.kind, self._status,
-            now_s - self._begun_s, self._overhead_s,
+            now_s - self.begun_s, self._overhead_s,
         )  # fmt: skip
         metrics.count_bytes("request", self._sent_bytes)
         metrics.count_bytes("reply", self._reply_bytes)
@@ -256,7 +262,7 @@ class _Passage:
         # What the body says of the speaker is the client's word: it is not taken.
         known = relay.identity.over(identify(self._request.headers, None, lambda _: None))
         if self.pen is not None:
-            known = known.over(Identity(session_id=self.pen.opening.session_id))
+            known = known.over(Identity(session_id=self._session_id))
         return set_identifiers(data, known, wanted)
 
     async def _pass_request(self) -> AsyncIterator[bytes]:
@@ -275,10 +281,11 @@ class _Passage:
         answer, pen, office = self._answer, self.pen, self._relay.office
         self._status = reply.status
         came_s = time.monotonic()
+        relayed, noted = reply_headers(reply.headers)
         if pen is not None:
-            pen.reply(reply.status, noted_headers(reply.headers))
+            pen.reply(reply.status, noted)
         try:
-            answer.begin(reply.status, reply.words, relayed_headers(reply.headers))
+            answer.begin(reply.status, reply.words, relayed)
             if not reply.has_news:
                 answer.flush()  # a stream's head goes at once; else with what follows it
             self._overhead_s += time.monotonic() - came_s

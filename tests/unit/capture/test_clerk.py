@@ -8,6 +8,7 @@ from steno.capture.desk import DeskRecording
 from steno.capture.log import (
     CLOSED,
     ENDED,
+    GATHERED,
     LOST,
     OPENED,
     REPLY,
@@ -82,6 +83,14 @@ def test_failing_exchange(play, capsys):
     assert ends["r1"].startswith("failed: DecodeError")
     assert [each.response_text for each in events if isinstance(each, ResponseRecorded)] == ["hi"]
     assert "can't be read" in capsys.readouterr().err
+
+
+def test_damaged_gathering(play, capsys):
+    """What was gathered of an exchange and can't be read costs that exchange alone."""
+    _, events = play(frame(GATHERED, 1, 100.0, b"\xc1"), *exchange(2))
+
+    assert {event.request_id for event in events} == {"r2"}
+    assert "what was gathered of it is damaged" in capsys.readouterr().err
 
 
 def test_loss(play, capsys):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from steno.capture import courtesy as module
-from steno.capture.courtesy import Courtesy, may_idle, schedule
+from steno.capture.courtesy import Courtesy, may_idle, schedule, waited_s
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def test_idle(rests, pipe, monkeypatch):
     classes = []
     monkeypatch.setattr(module, "may_idle", lambda: True)
     monkeypatch.setattr(module, "schedule", classes.append)
+    monkeypatch.setattr(module, "waited_s", lambda: 0.0)
     courtesy = Courtesy(pipe[0])
     os.write(pipe[1], b".")
     for delay in (0, 1, 60, 60, 1):
@@ -62,6 +63,30 @@ def test_idle(rests, pipe, monkeypatch):
 
     assert classes == [os.SCHED_IDLE, os.SCHED_OTHER, os.SCHED_IDLE]
     assert rests == []
+
+
+def test_crowded(rests, pipe, monkeypatch):
+    """Behind, with news, and where others use the processor most of the time, it rests there too."""
+    waited = iter(range(100))
+    monkeypatch.setattr(module, "may_idle", lambda: True)
+    monkeypatch.setattr(module, "schedule", lambda _: None)
+    monkeypatch.setattr(module, "waited_s", lambda: next(waited))
+    courtesy = Courtesy(pipe[0])
+    os.write(pipe[1], b".")
+    for delay in (0, 1, 60):
+        courtesy.give_way(ago(delay))
+
+    assert len(rests) == 1
+
+
+def test_waited():
+    """The time for which it waited for a processor is told by the system, and only grows."""
+    before = waited_s()
+    deadline = time.monotonic() + 0.05
+    while time.monotonic() < deadline:
+        pass
+
+    assert 0 <= before <= waited_s() < time.monotonic()
 
 
 def test_all_threads():

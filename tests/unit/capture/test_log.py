@@ -8,16 +8,24 @@ import pytest
 from steno.capture import log as module
 from steno.capture.log import (
     ENDED,
+    GATHERED,
     OPENED,
     REPLY,
+    REQUEST,
+    SENT,
+    STATUS,
     LogReader,
     LogWriter,
     compact_segment,
     frame,
     frame_json,
+    gather,
     list_segments,
-    read_frame,
+    read_frames,
 )
+from steno.testing import FixedClock
+from steno.wire.grouping import Identity
+from steno.wire.opening import Opening, Outcome
 
 
 def read_all(reader):
@@ -44,10 +52,60 @@ def test_cut_anywhere(tmp_path, monkeypatch, size):
     assert len(list_segments(tmp_path)) > 2
 
 
-def test_one_frame():
-    """A frame that is whole can be read by itself."""
-    assert read_frame(frame(REPLY, 7, 1.5, b"data")) == (REPLY, 7, 1.5, b"data")
-    assert read_frame(frame(ENDED, 7, 1.5)).data == b""
+def test_whole_frames():
+    """Frames that are whole can be read without a file."""
+    frames = frame(REPLY, 7, 1.5, b"data") + frame(ENDED, 7, 2.5)
+
+    assert read_frames(frames) == [(REPLY, 7, 1.5, b"data"), (ENDED, 7, 2.5, b"")]
+
+
+def test_gathered(tmp_path):
+    """What was gathered comes back as the frames that would have stood there, byte for byte."""
+    opening = Opening(
+        request_id="r", method="POST", target="/v1/\u00fc", headers={"x-a": "1"}, raw=True,
+        begun=FixedClock().now, begun_s=1.5, session_id="s", identity=Identity(tags=("a", "b")),
+    )  # fmt: skip
+    done = Outcome(kind="done"), 0.25
+    whole = gather(7, [
+        OPENED, 1.5, opening, REQUEST, 2.5, b"\0\xff", SENT, 2.5, None,
+        STATUS, 3.5, (200, {"content-type": "x"}), REPLY, 4.5, b"", ENDED, 5.5, done,
+    ])  # fmt: skip
+    writer, reader = LogWriter(tmp_path), LogReader(tmp_path)
+    writer.append([frame(REPLY, 1, 1.0), *whole, frame(REPLY, 2, 6.0)])
+    writer.close()
+    apart = (
+        frame(REPLY, 1, 1.0)
+        + frame_json(OPENED, 7, 1.5, opening) + frame(REQUEST, 7, 2.5, b"\0\xff")
+        + frame(SENT, 7, 2.5) + frame_json(STATUS, 7, 3.5, (200, {"content-type": "x"}))
+        + frame(REPLY, 7, 4.5) + frame_json(ENDED, 7, 5.5, done) + frame(REPLY, 2, 6.0)
+    )  # fmt: skip
+
+    assert read_all(reader) == read_frames(apart)
+    reader.close()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x01", b"\x92\x01\x02", b"\x93\x01\x02\xc0\0"])
+def test_gathered_garbage(data):
+    """What can't be spread stays one frame, and what follows is read."""
+    found = read_frames(frame(GATHERED, 1, 1.0, data) + frame(ENDED, 1, 2.0))
+
+    assert found == [(GATHERED, 1, 1.0, data), (ENDED, 1, 2.0, b"")]
+
+
+def test_gathering_fails():
+    """What is no Unicode is an error, as in any frame of JSON."""
+    with pytest.raises(UnicodeEncodeError):
+        gather(1, [STATUS, 1.0, (200, {"x": "\udcff"})])
+
+
+def test_gathered_is_compacted(tmp_path):
+    """What was gathered of an exchange stays or goes with it."""
+    path = tmp_path / "00000001.log"
+    kept = b"".join(gather(2, [SENT, 1.0, None]))
+    path.write_bytes(b"".join(gather(1, [SENT, 1.0, None])) + kept)
+    compact_segment(path, {2})
+
+    assert path.read_bytes() == kept
 
 
 def test_reader_follows(tmp_path):

@@ -68,7 +68,7 @@ def wait_for(condition):
 def test_all_is_written(tmp_path):
     """Everything that was noted is in the log in its order, and its end behind it."""
     notebook = Notebook(tmp_path)
-    pen = notebook.open(opening())
+    pen = notebook.open(opening)
     pen.request(b"a")
     pen.sent()
     pen.reply(200, {})
@@ -88,7 +88,7 @@ def test_refusing_disk(tmp_path, refusing, capsys):
     """Bytes that the disk refused are counted and told before the end; the end is kept."""
     notebook = Notebook(tmp_path)
     refusing.append(1)
-    pen = notebook.open(opening())
+    pen = notebook.open(opening)
     pen.data(b"x" * 10)
     wait_for(lambda: notebook.lost_bytes)
     pen.data(b"x" * 5)
@@ -111,7 +111,7 @@ def test_memory_is_bounded(tmp_path, monkeypatch, refusing):
     monkeypatch.setattr(module, "_MAX_PENDING", 1000)
     monkeypatch.setattr(module, "_PAUSE_S", 0.2)
     monkeypatch.setattr(module, "_PATIENCE_S", 0.01)
-    pen = notebook.open(opening())
+    pen = notebook.open(opening)
     for _ in range(100):
         pen.data(b"x" * 100)
     assert notebook.is_full
@@ -135,7 +135,7 @@ def test_much_is_written_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PAUSE_S", 60)
     monkeypatch.setattr(module, "_HURRY", 1000)
     notebook = Notebook(tmp_path)
-    pen = notebook.open(opening())
+    pen = notebook.open(opening)
     for _ in range(30):
         pen.data(b"x" * 100)
     wait_for(lambda: any(kind == REPLY for kind, _ in notes(tmp_path)))
@@ -149,7 +149,7 @@ def test_refusing_for_long(tmp_path, monkeypatch, refusing):
     monkeypatch.setattr(module, "_MAX_PENDING", 500)
     refusing.append(1)
     for _ in range(10):
-        notebook.open(opening()).data(b"x" * 10)
+        notebook.open(opening).data(b"x" * 10)
     wait_for(lambda: not notebook._pending)
     refusing.clear()
     assert notebook.close(5)
@@ -161,7 +161,7 @@ def test_refusing_for_long(tmp_path, monkeypatch, refusing):
 def test_after_the_end(tmp_path):
     """What passes after the end of the log is counted as lost, and takes no memory."""
     notebook = Notebook(tmp_path)
-    pen = notebook.open(opening())
+    pen = notebook.open(opening)
     assert notebook.close(5)
     pen.data(b"late")
     pen.end(DONE)
@@ -183,7 +183,7 @@ def test_poke(tmp_path, broken):
             except BlockingIOError:
                 break
     notebook = Notebook(tmp_path, writing)
-    notebook.open(opening()).end(DONE)
+    notebook.open(opening).end(DONE)
     assert notebook.close(5)
     if not broken:
         os.close(reading)

@@ -64,7 +64,7 @@ def kill(office):
 def test_records(config, home):
     """A real process records; the end tells what, and leaves nothing behind."""
     office = Office(config)
-    pen = office.open(opening())
+    pen = office.open(opening)
     pen.request(b'{"model":"m"}')
     assert (office.open_count, office.is_full, office.lost_bytes) == (1, False, 0)
     pen.end(DONE)
@@ -78,8 +78,8 @@ def test_records(config, home):
 def test_killed(config, home, capsys):
     """A killed process is replaced, and nothing that ended before is lost."""
     office = Office(config)
-    office.open(opening()).end(DONE)
-    late = office.open(opening("late"))
+    office.open(opening).end(DONE)
+    late = office.open(lambda: opening("late"))
     kill(office)
     wait_for(lambda: office.standing.stats.accepted or ends(home))
     late.data(b"late")
@@ -100,7 +100,7 @@ def test_killed_too_often(config, home, monkeypatch, capsys):
     monkeypatch.setattr(module, "_MOST_DEATHS", 0)
     office = Office(config)
     kill(office)
-    office.open(opening()).end(DONE)
+    office.open(opening).end(DONE)
     assert not office.close().final
     assert "died too often" in capsys.readouterr().err
     assert ends(home) == {}
@@ -127,7 +127,7 @@ def test_recorder_that_refuses(tmp_path, capfd):
     with steno.open(home) as recorder:
         recorder.session("s")
     with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
-        index.execute("UPDATE schema_version SET version = 2")
+        index.execute("UPDATE schema_version SET version = 3")
         index.commit()
     office = Office(load_config(home=home, environ={}))
     office._process.wait(20)

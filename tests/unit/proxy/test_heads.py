@@ -1,10 +1,9 @@
 """What of a head goes on, what stays, and what may be noted."""
 
 from steno.proxy.heads import (
-    noted_headers,
     read_headers,
     recorded_headers,
-    relayed_headers,
+    reply_headers,
     sent_headers,
 )
 
@@ -43,15 +42,15 @@ def test_relayed():
     ]  # fmt: skip
     left = [(b"Connection", b"keep-alive, X-Hop"), (b"X-Hop", b"1"), (b"Keep-Alive", b"5")]
 
-    assert relayed_headers([*left, *kept]) == kept
-    assert relayed_headers(kept) == kept
+    assert reply_headers([*left, *kept])[0] == kept
+    assert reply_headers(kept)[0] == kept
 
 
 def test_noted():
     """Of a reply's head is noted what must be known to read its body."""
     fields = [(b"Set-Cookie", b"a=b"), (b"Content-Type", b"x"), (b"X-A", b"1")]
 
-    assert noted_headers(fields) == {"content-type": "x"}
+    assert reply_headers(fields) == (fields, {"content-type": "x"})
 
 
 def test_recorded():

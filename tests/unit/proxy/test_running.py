@@ -1,6 +1,7 @@
 """A proxy with all that belongs to it."""
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -147,15 +148,27 @@ def test_all_is_killed(served, start_proxy, home):
     assert not list(home.rglob("*.log"))
 
 
+def test_collecting_seldom(served, start_proxy):
+    """While a proxy runs, Python looks for cycles less often; afterwards as before."""
+    before = gc.get_threshold()
+    proxy = start_proxy(served.url)
+    during = gc.get_threshold()
+    proxy.stop()
+
+    assert during[0] > before[0]
+    assert during[1:] == before[1:]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+
+
 def test_newer_index(served, start_proxy, home):
     """An index of a newer version is an error before anything runs, and stays as it is."""
     with steno.open(home) as recorder:
         recorder.session("s")
     with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
-        index.execute("UPDATE schema_version SET version = 2")
+        index.execute("UPDATE schema_version SET version = 3")
         index.commit()
 
-    with pytest.raises(SchemaVersionError, match="Unsupported schema version: 2"):
+    with pytest.raises(SchemaVersionError, match="Unsupported schema version: 3"):
         start_proxy(served.url)
     assert served.requests == []
 
