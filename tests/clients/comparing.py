@@ -10,7 +10,8 @@ the model thought (`thoughts`).
 """
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 KINDS = ("input", "output", "cache_read", "cache_creation", "thinking", "reasoning")
 STATS = [f"{kind}_tokens" for kind in KINDS]
@@ -28,6 +29,7 @@ class Row:
         cost: In dollars, rounded to what the price data holds.
         error: What went wrong.
         attempts: How many requests it took.
+        wasted: Counts of the attempts that failed.
     """
 
     said: list[str]
@@ -44,6 +46,7 @@ class Row:
     success: bool
     error: str | None
     attempts: int = 1
+    wasted: Counter = field(default_factory=Counter)
 
 
 def _by_request(events):
@@ -77,7 +80,7 @@ def _row(parts, said, results, thought):
         source=tokens.get("source"),
         finish_reason=completed.get("finish_reason"),
         cost=None if cost is None else round(cost, 12),
-        success=completed["success"],
+        success=_is_well(parts),
         error=completed.get("error"),
     )
 
@@ -85,28 +88,33 @@ def _row(parts, said, results, thought):
 def recorded_rows(home, session, wire):
     """Return what was recorded of a session; failed attempts are one with what they led to."""
     rows = []
-    failed = 0
+    attempts = []
     by_request = list(_by_request(home.all_events(session)).items())
     bodies = [json.loads(home.raw(session, request_id)) for request_id, _ in by_request]
-    returned = {}
-    for body in bodies:
-        returned.update(wire.results(body))
-    for place, ((_, parts), body) in enumerate(zip(by_request, bodies, strict=True)):
-        following = bodies[place + 1] if place + 1 < len(bodies) else None
-        response = parts.get("response_recorded", [{}])[-1]
-        thought = (
-            wire.thoughts(response["response_json"]) if parts["completed"][0]["success"] else ""
-        )
+    words = [wire.words(body) for body in bodies]
+    returned = {call: result for body in bodies for call, result in wire.results(body).items()}
+    for place, (_, parts) in enumerate(by_request):
         # What was said in vain stands in the next request again.
         in_vain = rows[-1].said if rows and not rows[-1].success else []
-        row = _row(parts, wire.words(body)[len(in_vain) :], {}, thought)
+        response = parts.get("response_recorded", [{}])[-1]
+        thought = wire.thoughts(response["response_json"]) if _is_well(parts) else ""
+        row = _row(parts, words[place][len(in_vain) :], {}, thought)
         row.results = {call[1]: returned[call[1]] for call in row.calls if call[1] in returned}
-        failed += 1
-        if not row.success and following is not None and wire.words(following) == wire.words(body):
-            continue  # it is tried again
-        row.attempts, failed = failed, 0
+        attempts.append(row)
+        # Another attempt says the same again, or goes on from what came of this one.
+        if not row.success and words[place + 1 : place + 2] in ([words[place]], [[]]):
+            continue
+        row.said, row.attempts = attempts[0].said, len(attempts)
+        for attempt in attempts[:-1]:
+            row.wasted.update(attempt.tokens)
+        attempts = []
         rows.append(row)
     return rows
+
+
+def _is_well(parts):
+    """Tell whether a request succeeded."""
+    return parts["completed"][0]["success"]
 
 
 def imported_rows(home, session, wire):
@@ -146,9 +154,14 @@ def compare(recorded, imported, sessions, wire, untold=(), *, unwritten=(), sile
     assert set(imported.sessions()) == set(sessions.values())
     found = {}
     left_out = []
+    missing = Counter()
     for session, name in sessions.items():
         ours = recorded_rows(recorded, session, wire)
-        left_out += [row for row in ours if row.id in unwritten]
+        for row in ours:
+            missing.update(row.wasted)
+            if row.id in unwritten:
+                left_out.append(row.id)
+                missing.update(row.tokens)
         ours = [row for row in ours if row.id not in unwritten]
         theirs = imported_rows(imported, name, wire)
         found[session] = list(zip(ours, theirs, strict=True))
@@ -160,16 +173,17 @@ def compare(recorded, imported, sessions, wire, untold=(), *, unwritten=(), sile
             assert our.said[more:] == their.said
             if our.success:
                 assert told(their, untold) == told(our, untold)
-    assert sorted(row.id for row in left_out) == sorted(unwritten)
-    missing = {f"{kind}_tokens": sum(row.tokens[kind] for row in left_out) for kind in KINDS}
+    assert sorted(left_out) == sorted(unwritten)
     whole = sums(recorded)
-    assert sums(imported) == {kind: whole[kind] - missing[kind] for kind in whole}
+    assert sums(imported) == {
+        f"{kind}_tokens": whole[f"{kind}_tokens"] - missing[kind] for kind in KINDS
+    }
     return found
 
 
 def told(row, untold):
     """Return what of a row is compared."""
-    left_out = {"attempts", "said", *untold}
+    left_out = {"attempts", "wasted", "said", *untold}
     return {name: value for name, value in vars(row).items() if name not in left_out}
 
 

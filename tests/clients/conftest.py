@@ -118,18 +118,21 @@ class Run(Home):
         self.out = done.stdout
         return self
 
-    def imported(self, name="imported"):
+    def imported(self, name="imported", *patterns):
         """Import what the clients wrote themselves, from where they do so.
 
         Args:
             name: The home to import into; ``steno`` is the one that was recorded into.
+            patterns: Which of their files; all without one.
 
         Returns:
             The home, and the reports of the transcripts.
         """
         home = Home(self.folder / name)
+        paths = [path for each in patterns for path in (self.folder / "home").rglob(each)]
+        assert bool(paths) is bool(patterns)
         done = subprocess.run(
-            [STENO, "import", "--json", "--home", home.path],
+            [STENO, "import", "--json", "--home", home.path, *paths],
             env=self._environ(), stdout=subprocess.PIPE, check=True,
         )  # fmt: skip
         reports = [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,5 +1,7 @@
 """Transcripts of Claude Code, the real one, against what steno recorded of the same run."""
 
+from dataclasses import replace
+
 import pytest
 from tests.clients.claude_code import Wire, call, say, start, text, thinking
 from tests.clients.comparing import check_reports, compare, entries, imported_rows, sums
@@ -113,7 +115,7 @@ def test_agents(run, ask):
 
 
 def test_fork(run, ask):
-    """A fork holds its parent's replies again: they count in the parent, in either order."""
+    """A fork holds its parent's replies again: they count once, in either order."""
     session = ask("first", [say(1, call("t1", "Bash", command="echo 1")), say(2, text("one"))],
                   "--allowedTools", "Bash")  # fmt: skip
     fork = ask("second", [say(3, text("two"))], "--resume", session, "--fork-session")
@@ -129,6 +131,11 @@ def test_fork(run, ask):
     assert copies.count(name(session)) == 4
     assert set(copies) == {None, name(session)}
     assert sorted(report["replayed"] for report in reports) == [0, 4]
+
+    other, _ = run.imported("other", f"{fork}.jsonl")
+    assert sums(other)["input_tokens"] == 17 + 27 + 37
+    run.imported("other")
+    assert sums(other) == sums(run)
 
 
 def test_refusal(run, ask):
@@ -159,6 +166,21 @@ def test_overload(run, ask):
     ((recorded, _),) = compare(run, home, names(run), Wire)[session]
     check_requests(run, home)
     assert recorded.attempts == 2
+
+
+def test_broken_reply(run, ask):
+    """What came of a reply before it broke off is in no transcript: only steno has its counts."""
+    whole = say(1, text("not to be heard of again"))
+    begun = sum(len(event.encode()) for event in whole.stream[:2])
+    broken = replace(whole, break_after=begun + 1)
+    session = ask("first", [broken, say(2, text("one"))])
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    ((recorded, imported),) = compare(run, home, names(run), Wire)[session]
+    check_requests(run, home)
+    assert (recorded.attempts, recorded.wasted["output"]) == (2, 1)
+    assert imported.text == "one"
 
 
 def test_own_calls(run, ask):

@@ -1,5 +1,7 @@
 """Transcripts of Codex, the real one, against what steno recorded of the same run."""
 
+from dataclasses import replace
+
 import pytest
 from tests.clients.codex import (
     OPENAI,
@@ -132,7 +134,7 @@ def test_agents(run, ask, context):
 
 
 def test_fork(run, ask):
-    """A fork goes on from its parent, and what was said before counts there."""
+    """A fork goes on from its parent, and what was said before counts there, in any order."""
     session = ask("first", [say(2, text("one")), say(1, command(1), to="first")])
     fork = ask("second", [say(3, text("two"))], "fork", session)
     assert fork != session
@@ -144,6 +146,11 @@ def test_fork(run, ask):
     assert (len(rows[session]), len(rows[fork])) == (3, 1)
     header = home.header(f"codex-{fork}")
     assert (header["previous"], header["reason"]) == (f"codex-{session}", "fork")
+
+    other, _ = run.imported("other", f"rollout-*{fork}.jsonl")
+    assert sums(other)["input_tokens"] == 300
+    run.imported("other")
+    assert sums(other) == sums(run)
 
 
 def test_refusal(run, ask):
@@ -160,6 +167,21 @@ def test_refusal(run, ask):
     assert [row.success for row, _ in rows] == [True, False, True]
     assert recorded.error == "http 400: invalid_request_error: no such thing"
     assert imported.error == "invalid_request_error: no such thing"
+
+
+def test_broken_reply(run, ask):
+    """What came of a reply before it broke off is the beginning of the one that came then."""
+    whole = say(1, text("begun, "))
+    begun = sum(len(event.encode()) for event in whole.stream[:3])
+    broken = replace(whole, break_after=begun + 1, times=1)
+    session = ask("first", [broken, say(2, text("done"))], settings=OWN)
+    home, reports = run.imported()
+
+    check_reports(reports, 1)
+    untold = (*UNTOLD, "cost", "text")
+    ((recorded, imported),) = compare(run, home, names(run), Wire, untold)[session]
+    assert (recorded.attempts, recorded.text) == (2, "done")
+    assert imported.text == "begun, done"
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from steno.cli.options import index_places, json_option, place_options
 from steno.cli.output import (
+    clean,
     milliseconds,
     number,
+    print_damage,
     print_json,
     print_table,
     progress_line,
 )
-from steno.query.index import open_index
-from steno.query.sessions import STATES, SessionFilter, list_sessions, parse_since
+from steno.query.index import has_index, open_index
+from steno.query.sessions import (
+    STATES,
+    SessionFilter,
+    SessionRow,
+    list_sessions,
+    parse_since,
+)
 from steno.session_keys import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _COLUMNS = (
     "started", "session", "key", "user", "state", "requests", "model", "in", "out", "tools", "time",
@@ -50,6 +62,9 @@ def command(
 
     The kind follows from the session key: agent:main:cron:nightly is of the kind cron.
 
+    Where there is no index, the first lines of the transcripts tell what they can; only --state
+    needs the whole of them.
+
     \b
     Examples:
       steno ls
@@ -66,8 +81,12 @@ def command(
         state=state,
         since=parse_since(since, datetime.now(UTC)) if since else None,
     )
-    with open_index(index, sessions, progress=progress_line("reading transcript")) as connection:
-        rows = list_sessions(connection, sessions, wanted, limit=limit)
+    if state is None and not has_index(index):
+        rows = _list_by_headers(sessions, index, wanted, limit)
+    else:
+        progress = progress_line("reading transcript")
+        with open_index(index, sessions, progress=progress) as connection:
+            rows = list_sessions(connection, sessions, wanted, limit=limit)
     if as_json:
         print_json(rows)
         return
@@ -78,7 +97,7 @@ def command(
         _COLUMNS,
         [
             (
-                row.started_at[:19].replace("T", " "), row.session_id, row.session_key, row.user_id,
+                (row.started_at or "")[:19].replace("T", " "), row.session_id, row.session_key, row.user_id,
                 row.state, number(row.requests), row.model, number(row.input_tokens),
                 number(row.output_tokens), number(row.tool_calls), milliseconds(row.duration_ms),
             )
@@ -86,3 +105,27 @@ def command(
         ],
         right=_RIGHT,
     )  # fmt: skip
+
+
+def _list_by_headers(
+    sessions: Path, index: Path, wanted: SessionFilter, limit: int
+) -> list[SessionRow]:
+    """List sessions without an index, and say what is missing for it."""
+    from steno.query.headers import list_by_headers  # those who have an index don't wait for it
+
+    found = list_by_headers(sessions, wanted, limit=limit)
+    for each in found.damage:
+        print_damage(each)
+    if found.rows or found.damage:
+        click.echo(
+            f"steno: no index at {clean(index)}; listed by headers alone, which tell no state, "
+            "requests or tokens. `steno reindex` makes one",
+            err=True,
+        )
+    if found.nameless:
+        click.echo(
+            f"steno: {found.nameless} of these transcripts have no header that tells whose they "
+            "are; `steno recover` looks for it elsewhere",
+            err=True,
+        )
+    return found.rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import textwrap
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +35,7 @@ from steno.storage.lease import is_alive
 from steno.transcripts.bodies import expand_event, read_request
 from steno.transcripts.conversations import Part, find_conversation
 from steno.transcripts.finding import resolve_session
+from steno.transcripts.importers.keys import is_import
 from steno.transcripts.reader import read_header, read_transcript
 
 if TYPE_CHECKING:
@@ -155,14 +157,22 @@ def _print_header(header: Header, part: Part) -> None:
             "parent": header.parent,
             "goes on from": header.previous and _because(header.previous, header.reason),
             "forks": forks and f"of that session, {forks} go on",
+            "title": header.source and header.source.get("title"),
             "imported": header.source and _origin(header.source),
             "began": format_timestamp(header.timestamp),
-            "program": header.program and f"{header.program} (pid {header.pid}) on {header.host}",
+            "program": header.program and _running(header),
             "folder": header.cwd,
             "tags": ", ".join(header.tags),
             "transcript": part.path,
         }
     )
+
+
+def _running(header: Header) -> str:
+    """Write which program ran where, as far as that is known."""
+    pid = f" (pid {header.pid})" if header.pid is not None else ""
+    host = f" on {header.host}" if header.host is not None else ""
+    return f"{header.program}{pid}{host}"
 
 
 def _because(what: str, reason: str | None) -> str:
@@ -181,6 +191,13 @@ def _say(mark: str, text: str) -> None:
         click.echo(textwrap.indent(clean(text, lines=True), "    ", lambda _: True))
 
 
+_ENDED = {
+    False: "was interrupted: its recorder has gone",
+    True: "has no reply in the transcript that it was imported from",
+}
+_MAX_KINDS = 8
+
+
 class _Conversation:
     """Shows events in their order, and says where another request takes the word."""
 
@@ -188,6 +205,7 @@ class _Conversation:
         self._expander = Expander()
         self._speaks = ""
         self._open: dict[str, str] = {}
+        self._silent: Counter[str] = Counter()
 
     def learn(self, event: Event) -> None:
         """Take note of an event, which later ones may refer to."""
@@ -195,18 +213,22 @@ class _Conversation:
 
     def show(self, event: Event) -> None:
         """Show the next event."""
-        if isinstance(event, EntryImported) and event.told:
-            return  # other events say it
+        if isinstance(event, EntryImported) and (event.told or not event.text):
+            if not event.told:  # what is told, other events say
+                self._silent[event.kind] += 1
+            return
         if isinstance(event, Started):
             recorder = event.recorder
             self._open[event.request_id] = recorder if isinstance(recorder, str) else ""
         elif isinstance(event, Completed):
             self._open.pop(event.request_id, None)
-        if event.request_id != self._speaks and not isinstance(event, Started):
+        # What an entry says beside its request has mostly been said before that one begins.
+        speaks = "" if isinstance(event, EntryImported) else event.request_id
+        if speaks != self._speaks and not isinstance(event, Started):
             # Requests that ran side by side are mixed in a transcript.
-            name = clean(event.request_id)
+            name = clean(speaks)
             click.echo(f"\n... {name}, continued" if name else "\n... the session")
-        self._speaks = event.request_id
+        self._speaks = speaks
         if isinstance(event, RequestRecorded):
             # What the transcript held already was shown before.
             _print_request(event, expand_event(_new_part(event), self._expander))
@@ -216,8 +238,13 @@ class _Conversation:
     def end(self, lives: Callable[[str], bool]) -> None:
         """Tell which requests have not ended."""
         for request_id, recorder in self._open.items():
-            state = "is running" if lives(recorder) else "was interrupted: its recorder has gone"
+            state = "is running" if lives(recorder) else _ENDED[is_import(recorder)]
             click.echo(f"\n... {clean(request_id)} {state}")
+        if self._silent.total():
+            kinds = ", ".join(
+                f"{count:,} {clean(kind)}" for kind, count in self._silent.most_common(_MAX_KINDS)
+            )
+            click.echo(f"\n... {self._silent.total():,} entries say nothing: {kinds} (--json)")
 
 
 def _new_part(event: RequestRecorded) -> RequestRecorded:
@@ -313,7 +340,7 @@ def _print_beside(event: Event) -> None:
     elif isinstance(event, EntryImported):
         copied = f", as in {clean(event.replayed_from)}" if event.replayed_from else ""
         who = clean(event.role or event.kind)
-        _say(f"{who}{copied}", event.text or _tell(event.entry))
+        _say(f"{who}{copied}", event.text)
     else:
         _say(clean(type_of(event)), "")
 

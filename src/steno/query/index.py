@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from msgspec import Struct
 
 from steno import notices
 from steno.errors import QueryError, SchemaVersionError, StenoError
-from steno.query.reindex import reindex
-from steno.transcripts.finding import find_transcripts
 from steno.writers.schema import read_version
 
 if TYPE_CHECKING:
@@ -29,6 +26,9 @@ _ASKING = frozenset({
 """Pragmas to which a value is a question; to any other it is a setting."""
 
 _STEPS_BETWEEN_SIGNALS = 100_000
+
+_MAPPED = 0x7FFF0000
+"""Bytes of an index that are read as memory at most; as many as SQLite allows."""
 
 
 class Table(Struct, frozen=True):
@@ -54,6 +54,11 @@ class Table(Struct, frozen=True):
             yield dict(zip(names, row, strict=True))
 
 
+def has_index(path: Path) -> bool:
+    """Tell whether there is an index; a recorder that starts creates an empty file first."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 @contextlib.contextmanager
 def open_index(
     path: Path, sessions: Path, *, progress: Callable[[int, int], None] | None = None
@@ -72,8 +77,13 @@ def open_index(
         SchemaVersionError: A newer steno, or another program, has made it.
     """
     with contextlib.ExitStack() as stack:
-        # A recorder that starts creates an empty file first.
-        if not path.is_file() or not path.stat().st_size:
+        if not has_index(path):
+            # Those who have an index don't wait for what makes one.
+            import tempfile
+
+            from steno.query.reindex import reindex
+            from steno.transcripts.finding import find_transcripts
+
             if next(find_transcripts(sessions), None) is not None:
                 notices.say("no-index", f"no index at {path}; reading the transcripts instead. "
                                         "`steno reindex` makes one")  # fmt: skip
@@ -91,6 +101,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None
         )
         connection.execute("PRAGMA query_only = ON")
+        # To go through 100,000 sessions takes a third of the time that reads would take.
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
         if read_version(connection) is None:
             raise QueryError(f"{path} is empty", hint="run `steno reindex`")
         connection.set_authorizer(_authorize)

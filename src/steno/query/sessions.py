@@ -1,4 +1,10 @@
-"""List sessions from the index."""
+"""List sessions from the index.
+
+Strategy: what is asked for is most often among the newest sessions, which an index of SQLite's
+yields in order; only where they are not enough is the whole table gone through, once, in the order
+in which it lies on disk. What SQL can't tell exactly (the kind, which follows from the key by a
+grammar, and who is alive) it narrows down, and Python decides.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +18,10 @@ from msgspec import Struct
 from steno.errors import QueryError
 from steno.query.index import explain_errors
 from steno.session_keys import KINDS, kind_of
-from steno.storage.compressed import PACKED
-from steno.storage.lease import is_alive
-from steno.writers.rows import sql_time
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 RUNNING, OK, FAILED, INTERRUPTED = STATES = ("running", "ok", "failed", "interrupted")
@@ -26,7 +29,10 @@ RUNNING, OK, FAILED, INTERRUPTED = STATES = ("running", "ok", "failed", "interru
 
 
 class SessionRow(Struct, frozen=True):
-    """One session, as ``steno ls --json`` prints it; times are RFC 3339, durations milliseconds."""
+    """One session, as ``steno ls --json`` prints it; times are RFC 3339, durations milliseconds.
+
+    Where there is no index, all is None but what a header tells.
+    """
 
     session_id: str
     session_key: str | None
@@ -34,20 +40,20 @@ class SessionRow(Struct, frozen=True):
     kind: str | None
     user_id: str | None
     chat_id: str | None
-    started_at: str
+    started_at: str | None
     completed_at: str | None
-    state: str
-    requests: int
-    failed_requests: int
+    state: str | None
+    requests: int | None
+    failed_requests: int | None
     model: str | None
     provider: str | None
-    input_tokens: int
-    output_tokens: int
-    thinking_tokens: int
-    total_tokens: int
-    tool_calls: int
-    duration_ms: int
-    gaps: int
+    input_tokens: int | None
+    output_tokens: int | None
+    thinking_tokens: int | None
+    total_tokens: int | None
+    tool_calls: int | None
+    duration_ms: int | None
+    gaps: int | None
     error: str | None
     transcript: str | None
 
@@ -79,7 +85,32 @@ _COLUMNS = """session_id, session_key, agent_id, user_id, chat_id, started_at, c
     output_tokens, thinking_tokens + reasoning_tokens, total_tokens, tool_call_count,
     total_duration_ms, gap_count, error_message, transcript"""
 
+_ORDER = "ORDER BY created_at DESC, session_id"
 _OPEN = "SELECT DISTINCT recorder FROM session_stats WHERE session_id = ? AND completed_at IS NULL"
+
+_NEWEST = 1000
+"""Sessions among which is looked at first."""
+
+_IN_STATE = {
+    RUNNING: "(open_requests <> 0 OR success IS NULL)",
+    OK: "open_requests = 0 AND success IS NOT 0",
+    FAILED: "open_requests = 0 AND success = 0 AND finish_reason IS NOT 'interrupted'",
+    INTERRUPTED: "(open_requests <> 0 OR finish_reason = 'interrupted')",
+}
+"""What holds for every session in a state; of failed ones it is all that does."""
+
+_WORDS = {
+    "direct": ("direct", "dm"),
+    "channel": ("channel", "room"),
+    "thread": ("thread", "topic"),
+    "tui": ("tui-",),
+    "other": (),
+}
+"""Words of which one stands in every key of a kind; in others it is the kind itself."""
+
+_WORD_IN_REST = """(session_key LIKE '%:%:%{0}%' OR session_key LIKE '%{0}%'
+    AND ltrim(ltrim(session_key, ' ' || char(9, 10, 13)), ':') NOT LIKE 'agent:%')"""
+"""A word stands behind the agent's name, or anywhere in a key that names none."""
 
 
 def list_sessions(
@@ -101,19 +132,13 @@ def list_sessions(
         QueryError: There is no such state or kind.
     """
     wanted = wanted or SessionFilter()
-    _check("state", wanted.state, STATES)
-    _check("kind", wanted.kind, KINDS)
-    conditions, values = ["1"], []
-    for column, value in (
-        ("session_key = ?", wanted.key),
-        ("agent_id = ?", wanted.agent),
-        ("user_id = ?", wanted.user),
-        ("started_at >= ?", sql_time(wanted.since) if wanted.since else None),
-    ):
-        if value is not None:
-            conditions.append(column)
-            values.append(value)
-    alive = functools.cache(functools.partial(is_alive, sessions))
+    check_filter(wanted)
+
+    @functools.cache
+    def alive(recorder: str) -> bool:
+        from steno.storage.lease import is_alive  # most often nobody is asked for
+
+        return is_alive(sessions, recorder)
 
     def is_running(session_id: str, recorder: str | None, open_requests: int) -> bool:
         recorders = [recorder]
@@ -121,22 +146,30 @@ def list_sessions(
             recorders = [name for (name,) in connection.execute(_OPEN, (session_id,))]
         return any(alive(name) for name in recorders if name)
 
-    rows: list[SessionRow] = []
     with explain_errors():
-        cursor = connection.execute(
-            f"SELECT {_COLUMNS} FROM sessions WHERE {' AND '.join(conditions)} "  # noqa: S608 - names of our own
-            "ORDER BY created_at DESC, session_id",
-            values,
-        )
-        for values_of_row in cursor:
-            if wanted.kind not in {None, kind_of(values_of_row[1])}:
-                continue
-            row = _row(values_of_row, is_running)
-            if wanted.state in {None, row.state}:
-                rows.append(row)
+        rows: list[SessionRow] = []
+        for scan in _scans(connection, wanted, limit):
+            rows.clear()
+            for values in scan:
+                if wanted.kind not in {None, wanted.kind and kind_of(values[1])}:
+                    continue
+                state = _state(values, is_running)
+                if wanted.state not in {None, state}:
+                    continue
+                rows.append(_row(values, state))
                 if limit is not None and len(rows) >= limit:
-                    break
+                    return rows
     return rows
+
+
+def check_filter(wanted: SessionFilter) -> None:
+    """Refuse a filter that no session can pass.
+
+    Raises:
+        QueryError: There is no such state or kind.
+    """
+    _check("state", wanted.state, STATES)
+    _check("kind", wanted.kind, KINDS)
 
 
 def _check(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
@@ -144,19 +177,69 @@ def _check(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
         raise QueryError(f"there is no {name} {value!r}", hint=f"allowed: {', '.join(allowed)}")
 
 
-def _row(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]) -> SessionRow:
-    names, times, rest = values[:3], values[5:7], values[11:]
-    identity = (*names, kind_of(names[1]), *values[3:5])
+def _scans(
+    connection: sqlite3.Connection, wanted: SessionFilter, limit: int | None
+) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Yield the rows that may be wanted, the newest first: of the newest sessions, then of all."""
+    conditions, values = _conditions(wanted)
+    select = f"SELECT {_COLUMNS} FROM sessions"  # noqa: S608 - names of our own
+    if wanted.since is not None:
+        from steno.writers.rows import sql_time  # it brings all events along
+
+        conditions.append("created_at >= ?")
+        values.append(sql_time(wanted.since))
+    if set(conditions) <= {"created_at >= ?"}:
+        where = f" WHERE {conditions[0]}" if conditions else ""
+        yield connection.execute(f"{select}{where} {_ORDER}", values)
+        return
+    where = " AND ".join(conditions)
+    oldest = connection.execute(
+        "SELECT created_at FROM sessions ORDER BY created_at DESC LIMIT 1 OFFSET ?", (_NEWEST,)
+    ).fetchone()
+    if limit is not None and oldest is not None:
+        yield connection.execute(
+            f"{select} WHERE created_at >= ? AND {where} {_ORDER}", (*oldest, *values)
+        )
+    # What SQL tells exactly need not be sorted beyond the limit.
+    exact = wanted.kind is None and wanted.state in {None, FAILED}
+    bound = f" LIMIT {limit}" if exact and limit is not None else ""
+    yield connection.execute(f"{select} NOT INDEXED WHERE {where} {_ORDER}{bound}", values)
+
+
+def _conditions(wanted: SessionFilter) -> tuple[list[str], list[Any]]:
+    """Tell in SQL what every session that is wanted fulfils, but for its time."""
+    given = {
+        "session_key = ?": wanted.key, "agent_id = ?": wanted.agent, "user_id = ?": wanted.user,
+    }  # fmt: skip
+    conditions = [each for each, value in given.items() if value is not None]
+    values: list[Any] = [value for value in given.values() if value is not None]
+    if wanted.state is not None:
+        conditions.append(_IN_STATE[wanted.state])
+    if wanted.kind is not None:
+        # LIKE knows no case, but only of ASCII, and there is one more letter whose small form is k.
+        words = [word.replace("k", "_") for word in _WORDS.get(wanted.kind, (wanted.kind,))]
+        tests = [_WORD_IN_REST.format(word) for word in words]
+        # LIKE reads no further than to a NUL.
+        some = " OR ".join([*tests, "instr(session_key, char(0))"])
+        conditions.append(f"({some})" if tests else "session_key <> ''")
+    return conditions, values
+
+
+def _state(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]) -> str:
     success, open_requests, recorder, finish_reason = values[7:11]
     if open_requests:
-        state = RUNNING if is_running(values[0], recorder, open_requests) else INTERRUPTED
-    elif finish_reason == INTERRUPTED:
-        state = INTERRUPTED
-    elif success is None:
-        state = RUNNING if is_running(values[0], recorder, open_requests) else OK
-    else:
-        state = OK if success else FAILED
+        return RUNNING if is_running(values[0], recorder, open_requests) else INTERRUPTED
+    if finish_reason == INTERRUPTED:
+        return INTERRUPTED
+    if success is None:
+        return RUNNING if is_running(values[0], recorder, open_requests) else OK
+    return OK if success else FAILED
+
+
+def _row(values: tuple[Any, ...], state: str) -> SessionRow:
+    names, times, rest = values[:3], values[5:7], values[11:]
     *figures, transcript = rest
+    identity = (*names, kind_of(names[1]), *values[3:5])
     cells = (*identity, *map(rfc3339, times), state, *figures, _where(transcript))
     return SessionRow(*cells)
 
@@ -165,6 +248,8 @@ def _where(transcript: str | None) -> str | None:
     """Tell where a transcript is that the index knows by its plain name."""
     if transcript is None or os.path.exists(transcript):
         return transcript
+    from steno.storage.compressed import PACKED  # most often it is where it was
+
     packed = transcript + PACKED
     return packed if os.path.exists(packed) else transcript
 

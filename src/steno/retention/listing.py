@@ -1,39 +1,43 @@
 """What there is, and what is known of it.
 
 Strategy: folders are listed without following a link. A transcript is steno's when it lies in the
-folder of a day, under the name that belongs to its session, and its first line says so; everything
-else stays, whatever it is called. It is in use when it was touched within the hour, or when a
-living recorder's lease names it and somebody touched it within a day: a proxy lives for months, and
-its lease names all that it ever wrote. What such a recorder goes on with after all is put back or
-begun anew, because it locks a transcript before it writes.
+folder of a day, under the name that belongs to its session, and its header says so: the first line,
+or a copy of it where that is torn. Everything else stays, whatever it is called. It is in use when
+it was touched within the hour, or when a living recorder's lease names it and somebody touched it
+within a day: a proxy lives for months, and its lease names all that it ever wrote. What such a
+recorder goes on with after all is put back or begun anew, because it locks a transcript before it
+writes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from steno.errors import TranscriptError
-from steno.events.codec import decode_line
-from steno.events.header import HEADER_VERSION, Header
+from steno.events.header import HEADER_VERSION
 from steno.identity import safe_name
 from steno.retention.plan import ARCHIVE, DAY_S, TOUCHED_S, TRANSCRIPT, Found
 from steno.storage.below import open_folder
 from steno.storage.compressed import PACKED, TEMPORARY, PackedText, plain_name
 from steno.storage.lease import find_touched
 from steno.transcripts.finding import find_days
+from steno.transcripts.reader import read_identity
 from steno.writers.base import ease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 _SUFFIX = ".jsonl"
-_HEADER_LIMIT = 1024 * 1024
 _FIRST = 4096
+"""Bytes of a compressed transcript that are decompressed at first."""
+
 _UNFINISHED = re.compile(
     rf"\.[A-Za-z0-9_-]+\.jsonl(?:{re.escape(PACKED)})?\.[0-9]+-[0-9a-f]+{re.escape(TEMPORARY)}\Z"
 )
@@ -121,12 +125,12 @@ def why_in_use(status: os.stat_result, now: float, *, leased: bool) -> str:
 
 def session_of(folder: int, name: str) -> str | None:
     """Read whose transcript a file is; None when it is none of steno's."""
-    line = _first_line(folder, name)
     try:
-        header = decode_line(line)
-    except TranscriptError:
+        with _open(folder, name) as file:
+            header = read_identity(file)
+    except (OSError, TranscriptError):
         return None
-    if not isinstance(header, Header) or header.version < HEADER_VERSION or not header.session_id:
+    if header is None or header.version < HEADER_VERSION or not header.session_id:
         return None
     # Its name is made from the id; whoever copied it under another one has a reason of their own.
     return (
@@ -136,29 +140,14 @@ def session_of(folder: int, name: str) -> str | None:
     )
 
 
-def _first_line(folder: int, name: str) -> bytes:
+def _open(folder: int, name: str) -> BinaryIO:
     def opener(path: str, flags: int) -> int:
         flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(path, flags, dir_fd=folder)
 
-    try:
-        if name.endswith(PACKED):
-            with PackedText(name, opener=opener) as text:
-                return _read_line(text.read)
-        with open(name, "rb", buffering=0, opener=opener) as file:
-            return _read_line(file.read)
-    except (OSError, TranscriptError):
-        return b""
-
-
-def _read_line(read: Callable[[int], bytes | None]) -> bytes:
-    line = b""
-    while len(line) < _HEADER_LIMIT and (piece := read(_FIRST)):
-        before, newline, _ = piece.partition(b"\n")
-        line += before
-        if newline:
-            return line
-    return b""
+    if name.endswith(PACKED):
+        return cast("BinaryIO", io.BufferedReader(PackedText(name, opener=opener), _FIRST))
+    return open(name, "rb", opener=opener)
 
 
 def list_archives(directory: Path) -> list[Found]:

@@ -45,13 +45,20 @@ def list_day(sessions: Path, day: str) -> list[str]:
                 for entry in entries
                 if entry.name.endswith((_SUFFIX, _SUFFIX + PACKED))
                 and not entry.name.startswith(".")
-                and entry.is_file()
+                and _is_file(entry)
             }
     except OSError:
         return []
     return sorted(
         name for name in names if not name.endswith(PACKED) or plain_name(name) not in names
     )
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False  # a link in a circle; the day's other files are none the worse for it
 
 
 def name_of(path: str | os.PathLike[str]) -> str:

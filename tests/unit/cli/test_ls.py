@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 import steno
 
 FIELDS = {
@@ -51,16 +53,54 @@ def test_empty_home(home, run):
     assert "no sessions" in err
 
 
-def test_without_an_index(recorded, run):
-    """Key, agent and kind are found in the transcripts alone."""
+@pytest.fixture
+def bare(recorded):
+    """Take a home's index away."""
     for database in recorded.glob("sessions.db*"):
         database.unlink()
+    return recorded
 
-    for options in (("--key", "agent:main:main"), ("--agent", "main"), ("--kind", "main")):
-        _, out, _ = run("ls", "--home", recorded, "--json", *options)
+
+def test_without_an_index(bare, run):
+    """Key, agent, kind and user are found in the headers of transcripts alone."""
+    for options in (
+        ("--key", "agent:main:main"), ("--agent", "main"), ("--kind", "main"), ("--user", "u1"),
+    ):  # fmt: skip
+        _, out, _ = run("ls", "--home", bare, "--json", *options)
         (row,) = [json.loads(line) for line in out.splitlines()]
         assert (row["session_id"], row["kind"]) == ("well", "main")
-    assert not list(recorded.glob("sessions.db*"))
+        assert (row["state"], row["requests"], row["input_tokens"]) == (None, None, None)
+    assert not list(bare.glob("sessions.db*"))
+
+
+def test_what_is_missing_is_said(bare, run):
+    """Where headers alone are read, blanks stand for the rest, and the hint is said once."""
+    code, out, err = run("ls", "--home", bare)
+
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if "agent:main:main" in line]
+    assert line.split()[2:] == ["well", "agent:main:main", "u1"]
+    assert err.count("steno reindex") == 1
+    assert len(err.splitlines()) == 1
+    (path,) = bare.glob("sessions/*/failed.jsonl")
+    path.write_bytes(b"torn")
+    path.with_name("mem.jsonl").symlink_to("/proc/self/mem")
+
+    code, out, err = run("ls", "--home", bare)
+
+    assert code == 0
+    assert "failed" in out
+    assert "2 of these transcripts have no header" in err
+    assert "mem.jsonl at byte 0" in err
+
+
+def test_a_state_without_an_index(bare, run):
+    """Only the whole transcripts tell a state: they are read for it."""
+    _, out, err = run("ls", "--home", bare, "--json", "--state", "failed")
+
+    (row,) = [json.loads(line) for line in out.splitlines()]
+    assert (row["session_id"], row["state"], row["requests"]) == ("failed", "failed", 1)
+    assert "reading the transcripts instead" in err
 
 
 def test_kinds(home, run):

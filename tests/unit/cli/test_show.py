@@ -301,18 +301,22 @@ def imported(**facts):
 
 
 def test_imported_entries(shown):
-    """An imported entry is shown by its text, or its contents; what other events say is not."""
+    """An imported entry is shown by its text; those that say nothing are counted."""
     out = shown(
         started("a"),
         imported(kind="label", text="a label"),
-        imported(role="user", entry={"x": 1}, replayed_from="other"),
+        imported(role="user", text="hello", replayed_from="other"),
         imported(text="said twice", told=True),
+        imported(kind="progress"),
+        imported(kind="progress"),
+        imported(kind="mode"),
     )  # fmt: skip
 
     lines = [line.strip() for line in out.splitlines()]
     at = lines.index("label")
-    assert lines[at : at + 4] == ["label", "a label", "user, as in other", '{"x":1}']
+    assert lines[at : at + 4] == ["label", "a label", "user, as in other", "hello"]
     assert "said twice" not in out
+    assert lines[-1] == "... 3 entries say nothing: 2 progress, 1 mode (--json)"
 
 
 def test_where_an_imported_session_comes_from(home, run):
@@ -328,3 +332,14 @@ def test_where_an_imported_session_comes_from(home, run):
     (folder / "s.jsonl").write_bytes(encode_header(header) + b"\n")
 
     assert "imported    pi x /p.jsonl" in run("show", "s", "--home", home)[1]
+
+
+def test_question_without_reply(home, run, tmp_path):
+    """An imported question that nobody answered is not taken for a recorder that died."""
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"messages":[{"role":"user","content":"is anybody there?"}]}\n')
+    run("import", path, "--home", home)
+    out = run("show", "latest", "--home", home)[1]
+
+    assert "is anybody there?" in out
+    assert "has no reply in the transcript that it was imported from" in out

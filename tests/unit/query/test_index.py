@@ -9,7 +9,7 @@ import time
 import pytest
 
 from steno.errors import QueryError, SchemaVersionError
-from steno.query.index import open_index, run_sql
+from steno.query.index import has_index, open_index, run_sql
 
 
 def test_without_an_index(recorded, capsys):
@@ -21,6 +21,15 @@ def test_without_an_index(recorded, capsys):
 
     assert not (recorded / "sessions.db").exists()
     assert "steno reindex" in capsys.readouterr().err
+
+
+def test_has_index(recorded):
+    """An index is there when there is something in it."""
+    assert has_index(recorded / "sessions.db")
+    assert not has_index(recorded / "nowhere.db")
+    assert not has_index(recorded)
+    (recorded / "empty.db").touch()
+    assert not has_index(recorded / "empty.db")
 
 
 def test_damaged(home):

@@ -7,13 +7,22 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import steno
 from steno.errors import QueryError
+from steno.events.header import make_header
+from steno.events.model import Completed, Started
 from steno.query.index import open_index
-from steno.query.sessions import SessionFilter, list_sessions, parse_since, rfc3339
+from steno.query.sessions import STATES, SessionFilter, list_sessions, parse_since, rfc3339
+from steno.session_keys import KINDS, kind_of
+from steno.writers.rows import Rows
+from steno.writers.schema import prepare
+from steno.writers.sqlite import connect
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -151,3 +160,108 @@ def test_kind(recorded):
     with pytest.raises(QueryError, match="no kind 'mine'") as caught:
         listed(recorded, kind="mine")
     assert "subagent" in caught.value.hint
+
+
+@pytest.fixture
+def many(home):
+    """Index more sessions than are looked at first; the oldest are rare in every way."""
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    with contextlib.closing(
+        connect(home / "sessions.db", synchronous="OFF", busy_timeout_ms=5000)
+    ) as connection:
+        rows = Rows()
+        for number in range(1500):
+            rare = number < 10
+            header = make_header(
+                f"s{number:04d}",
+                day + timedelta(seconds=number),
+                session_key=f"agent:rare:cron:{number}"
+                if rare
+                else f"agent:a:main:thread:{number}",
+                user_id="rare" if rare else "u",
+            )
+            rows.add_header(header)
+            ids = header.session_id, "r", header.timestamp
+            rows.add(
+                Started(*ids, model_requested="m", provider="p", listener="l"), "w", 2 * number
+            )
+            if number != 1:
+                rows.add(Completed(*ids, success=not rare), "w", 2 * number + 1)
+        connection.execute("BEGIN")
+        rows.store(connection)
+        connection.execute("COMMIT")
+    return home
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"agent": "rare"}, {"user": "rare"}, {"kind": "cron"}, {"kind": "cron", "user": "rare"},
+     {"agent": "rare", "since": datetime(2026, 11, 20, tzinfo=UTC)}],
+)  # fmt: skip
+@pytest.mark.parametrize("limit", [None, 3, 10, 50])
+def test_rare_ones(many, wanted, limit):
+    """What is not among the newest sessions is found among all, in order, each once."""
+    with open_index(many / "sessions.db", many / "sessions") as connection:
+        rows = list_sessions(connection, many / "sessions", SessionFilter(**wanted), limit=limit)
+
+    assert [row.session_id for row in rows] == [f"s{number:04d}" for number in range(9, -1, -1)][
+        :limit
+    ]
+
+
+def test_states_of_many(many):
+    """Each state finds its own, however rare, and all of them together are all."""
+    found = {state: [row.session_id for row in listed(many, state=state)] for state in STATES}
+
+    assert found["interrupted"] == ["s0001"]
+    assert found["failed"] == [f"s{number:04d}" for number in (9, 8, 7, 6, 5, 4, 3, 2, 0)]
+    assert found["running"] == []
+    assert len(found["ok"]) == 1490
+    with open_index(many / "sessions.db", many / "sessions") as connection:
+        (row,) = list_sessions(
+            connection, many / "sessions", SessionFilter(state="interrupted"), limit=1
+        )
+    assert row.state == "interrupted"
+
+
+def test_common_ones_need_no_look_at_all(many):
+    """What is common is found among the newest sessions, by the index of their times."""
+    with open_index(many / "sessions.db", many / "sessions") as connection:
+        asked = []
+        connection.set_trace_callback(asked.append)
+        wanted = SessionFilter(agent="a", kind="thread", state="ok")
+        rows = list_sessions(connection, many / "sessions", wanted, limit=2)
+        assert not any("NOT INDEXED" in statement for statement in asked)
+        for statement in asked:
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            assert "idx_sessions_created" in plan[0]
+
+    assert [row.session_id for row in rows] == ["s1499", "s1498"]
+
+
+_PARTS = st.lists(
+    st.sampled_from([
+        "agent", "Agent", "main", "cron", "run", "subagent", "thread", "topic", "direct", "DM",
+        "group", "room", "channel", "guild-1", "channel-2", "matrix", "signal", "acp", "explicit",
+        "hook", "HOO\u212a", "heartbeat", "dashboard", "tui-1", "", " ", "\t", "a\0", "%", "\u0130",
+    ]),
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_PARTS.map(":".join), max_size=20, unique=True))
+def test_every_key_of_a_kind(keys):
+    """However a key is written, what SQL leaves out is never of the kind that is asked for."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection)
+        connection.executemany(
+            "INSERT INTO sessions (session_id, session_key, started_at, created_at) "
+            "VALUES (?, ?, '2026-11-20 12:00:00.000000', '2026-11-20 12:00:00.000000')",
+            enumerate(keys),
+        )
+        for kind in KINDS:
+            rows = list_sessions(connection, Path("nowhere"), SessionFilter(kind=kind))
+            assert {row.session_key for row in rows} == {
+                key for key in keys if kind_of(key) == kind
+            }

@@ -34,6 +34,27 @@ def test_hostile_id(old):
     assert [file.session_id for file in listed(old).values()] == ["../evil"]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_torn_head(old, packed):
+    """A transcript that lost its first block is known by the copy of its header further on."""
+    path = old.transcript("s", days=9, size=9000)
+    header, newline, rest = path.read_bytes().partition(b"\n")
+    lost = b"\0" * 4096 + (header + newline + rest)[4096:] + header + newline + rest
+    path.write_bytes(lost)
+    other = old.transcript("other", days=9)
+    other.write_bytes(lost)
+    if packed:
+        target = path.with_name("s.jsonl.zst")
+        with path.open("rb") as source, target.open("wb") as file:
+            pack(source.fileno(), file.fileno(), stopped=lambda: False)
+        path.unlink()
+
+    files = listed(old)
+
+    assert files[f"s.jsonl{'.zst' if packed else ''}"].session_id == "s"
+    assert not files["other.jsonl"].ours  # its name is not the one of that session
+
+
 def test_foreign(old):
     """What steno did not write is told from transcripts by its first line, whatever its name."""
     good = old.transcript("good", days=9)

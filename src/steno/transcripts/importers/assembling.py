@@ -15,13 +15,14 @@ of the import, on prices or on steno's version.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from steno.events.model import Compacted, Event, ToolCallRecorded
+from steno.transcripts.importers.calls import Called, Calls
 from steno.transcripts.importers.exchanges import Asked, Reply
-from steno.transcripts.importers.keeping import Keeper, Read
+from steno.transcripts.importers.keeping import Keeper, Read, is_aside
 from steno.transcripts.importers.keys import identify, key_of, size_of, what_is_told
 from steno.transcripts.importers.model import (
     Aborted,
@@ -42,15 +43,6 @@ if TYPE_CHECKING:
     from steno.transcripts.importers.claims import Claims
 
 _MAX_REPLIES = 256
-_MAX_CALLS = 100_000
-
-
-class _Called(NamedTuple):
-    """Who has called a tool."""
-
-    request_id: str
-    name: str
-    owner: str | None
 
 
 class Assembler:
@@ -96,7 +88,8 @@ class Assembler:
         self._asked: dict[str | None, Asked] = {}
         self._replies: OrderedDict[str, Reply] = OrderedDict()
         self._current: Reply | None = None
-        self._calls: OrderedDict[str, _Called] = OrderedDict()
+        self._ended: dict[str, tuple[int, int, int, int]] = {}
+        self._calls = Calls()
         self._copied_from: str | None = None
         self._out: list[Event] = []
         self._keeper = Keeper(session_id, format_name, origin, self.tally, self._out)
@@ -141,7 +134,12 @@ class Assembler:
                 step = self._steps.get(type(fact))
                 if step is not None:
                     step(fact, read)
+        before = len(self._out)
         self._keeper.take(read, self._copied_from)
+        reply = self._current
+        if reply is not None and reply.gathers and is_aside(entry):
+            reply.after += self._out[before:]  # to be read behind the reply, as it was written
+            del self._out[before:]
         return self._take_out()
 
     def finish(self) -> list[Event]:
@@ -200,27 +198,31 @@ class Assembler:
             reply = self._open(fact, read)
         else:
             self._current = reply
-        read.request_id = reply.request_id
+        if not (fact.alone and read.request_id):
+            read.request_id = reply.request_id
         reply.fresh |= read.fresh
-        reply.add(fact, read.at)
-        for call in fact.calls:
-            if call.id:
-                self._calls[call.id] = _Called(reply.request_id, call.name, reply.owner)
-                if len(self._calls) > _MAX_CALLS:
-                    self._calls.popitem(last=False)
+        before = 0 if fact.whole else len(reply.calls)
+        calls = self._calls.name(fact.calls, reply.request_id, before)
+        reply.add(msgspec.structs.replace(fact, calls=calls), read.at)
+        self._calls.add(calls, reply.request_id, reply.owner)
         if reply.owner is not None:
             self._copied_from = reply.owner
+        elif fact.alone:
+            self._close()
         elif reply.closed:
             self._end(reply)  # a part that came late: it is told anew, whole
 
     def _open(self, fact: Replied, read: Read) -> Reply:
         """Begin a reply, with what was said before it as its request."""
         self._close()
-        asked = self._asked.pop(fact.id, None) or self._asked.pop(None, None)
+        asked = self._asked.pop(fact.id, None)
+        if asked is None and not fact.alone:
+            asked = self._asked.pop(None, None)
         if asked is None:
             asked = Asked(identify(self.session_id, fact.id or read.key), read.at, fresh=read.fresh)
         # What is known of the reply counts: its question may have been cut from the source since.
-        asked.request_id = read.known or asked.request_id
+        known = "" if fact.alone else read.known
+        asked.request_id = known or asked.request_id
         reply = Reply(asked.request_id, asked.at, read.at, id=fact.id)
         self._current = reply
         if fact.id is not None:
@@ -231,12 +233,14 @@ class Assembler:
             claim = self._claims.take(fact.claim, self.session_id, reply.request_id)
             if claim.session_id != self.session_id:
                 reply.owner = claim.session_id
-            elif claim.request_id != reply.request_id and not read.known:
+            elif claim.request_id != reply.request_id and not known:
                 # Two sources of one session tell it, each in its own form: it is one request.
                 asked.request_id = reply.request_id = claim.request_id
                 reply.again, asked.fresh = True, False
-        self._keeper.settle(reply.owner)
-        if reply.owner is None:
+                reply.counted = self._ended.get(reply.request_id, reply.counted)
+        if not fact.alone:
+            self._keeper.settle(reply.owner)
+        if reply.owner is None and not (reply.again and reply.request_id in self._ended):
             self.tally.messages["assistant"] += 1
             self._begin(asked, fact.model, fact.provider)
         return reply
@@ -253,15 +257,19 @@ class Assembler:
             self._end(reply)
 
     def _end(self, reply: Reply) -> None:
+        told = reply.owner is not None
         if reply.again:
             reply.fresh = self._knows_more(reply)
+            told = told or (reply.request_id in self._ended and not reply.fresh)
         if reply.claim is not None and reply.tokens is not None:
             owner = self._claims.count(reply.claim, self.session_id, reply.tokens.output)
             if owner is not None:
                 whole = msgspec.structs.replace(reply, request_id=owner.request_id)
                 self.owed.append((owner.session_id, list(whole.events(owner.session_id))))
-        if reply.owner is None:
+        if not told:
             self._sum_up(reply)
+            if reply.claim is not None:
+                self._ended[reply.request_id] = reply.counted
             self._tell(reply.events(self.session_id), fresh=reply.fresh)
         self._out.extend(reply.after)
         reply.after = []
@@ -288,7 +296,7 @@ class Assembler:
         tally.uncounted += now[3] - before[3]
 
     def _returned(self, fact: Returned, read: Read) -> None:
-        called = self._calls.get(fact.call_id)
+        called = self._calls.find(fact)
         if called is not None and called.owner is not None:
             self._copied_from = called.owner
             return
@@ -297,7 +305,7 @@ class Assembler:
             if not read.fresh and self._is_returned(fact.call_id):
                 return
             of = read.known or (self._current.request_id if self._current is not None else "")
-            called = _Called(of, fact.name, None)
+            called = Called(fact.call_id, of, fact.name, None)
         read.request_id = read.request_id or called.request_id
         self._asking(None, read, "")
         event = ToolCallRecorded(
@@ -305,7 +313,7 @@ class Assembler:
             called.request_id,
             read.at,
             tool_name=called.name or fact.name,
-            tool_call_id=fact.call_id,
+            tool_call_id=called.id,
             execution_time_ms=fact.duration_ms,
             output_size_bytes=size_of(fact.output),
             success=fact.success,

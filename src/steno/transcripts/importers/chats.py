@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from steno.transcripts.importers.looking import compact, decoded, flag, listing
+from steno.transcripts.importers.fields import content_text, decode_value, flag, listing
 from steno.transcripts.importers.model import Call, Fact, Noted, Replied, Returned, Said
 from steno.wire.providers.anthropic_messages import AnthropicMessages
 from steno.wire.providers.openai_chat import OpenAIChat
 from steno.wire.providers.openai_responses import OpenAIResponses
-from steno.wire.providers.reading import mapping, optional_text, part_texts, text
+from steno.wire.providers.reading import as_json_text, mapping, optional_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,6 @@ _ROLES = {
     "function_response": "tool",
     "function_call": "assistant",
 }
-_TEXTS = ("text", "input_text", "output_text")
 _OF_ANTHROPIC = frozenset({"tool_use", "server_tool_use", "thinking", "redacted_thinking"})
 
 
@@ -97,8 +96,8 @@ def spoken(message: dict[str, Any]) -> Spoken:
     role = role_of(message)
     content = message.get("content", message.get("value"))
     if isinstance(content, dict):
-        content = [content]
-    words = part_texts(content, _TEXTS)
+        content = [content]  # so do the providers' readers take it
+    words = content_text(content)
     if role == "assistant":
         return Spoken(role, words, _assistant(message, content, words))
     if role == "tool":
@@ -112,7 +111,7 @@ def spoken(message: dict[str, Any]) -> Spoken:
     results = tuple(
         Returned(
             call_id=each.call_id,
-            output=part_texts(each.output, _TEXTS) or each.output,
+            output=content_text(each.output) or each.output,
             success=each.success,
         )
         for each in asked.tool_results
@@ -125,7 +124,7 @@ def messages_of(body: dict[str, Any]) -> list[Spoken]:
     found = [
         Spoken("system", words)
         for key in ("system", "instructions")
-        if (words := part_texts(body.get(key), _TEXTS))
+        if (words := content_text(body.get(key)))
     ]
     given = body.get("messages", body.get("input", body.get("prompt")))
     if isinstance(given, str) and given:
@@ -212,9 +211,9 @@ def replied(reply: Reply, **more: Any) -> Replied:
 def _assistant(message: dict[str, Any], content: Any, words: str) -> Replied:
     """Read a message in which the model speaks."""
     if message.get("from") == "function_call":
-        told = mapping(decoded(words))
+        told = mapping(decode_value(words))
         arguments = told.get("arguments", told.get("parameters"))
-        call = Call(name=text(told.get("name")), arguments=compact(arguments))
+        call = Call(name=text(told.get("name")), arguments=as_json_text(arguments))
         return Replied(calls=(call,))
     blocks = [block for block in listing(content) if isinstance(block, dict)]
     if any(text(block.get("type")) in _OF_ANTHROPIC for block in blocks):

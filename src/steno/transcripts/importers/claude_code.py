@@ -23,8 +23,8 @@ from steno.transcripts.importers.claude_code_entries import (
     agent_conversation,
 )
 from steno.transcripts.importers.claude_code_lines import Head, read_head
-from steno.transcripts.importers.fields import moment
 from steno.transcripts.importers.model import Conversation, Identity
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class ClaudeCode:
 
     def recognise(self, probe: Probe) -> float:
         """Tell by the first lines, or by the name of a file whose first line says nothing."""
+        if any(map(_is_kindred, probe.first)):
+            return 0.0
         found = max(map(_likeness, probe.first), default=0.0)
         if found or probe.first:
             return found
@@ -149,6 +151,12 @@ def _likeness(value: Any) -> float:
     return 0.0
 
 
+def _is_kindred(value: Any) -> bool:
+    """Tell lines of programs that write Claude Code's lines with Gemini's messages in them."""
+    message = value.get("message") if isinstance(value, dict) else None
+    return isinstance(message, dict) and "parts" in message and "content" not in message
+
+
 def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and "role" in value and "content" in value
 
@@ -182,7 +190,7 @@ def _identify(source: Source, heads: list[Head]) -> Identity:
     origin = next((head.forked_from for head in heads if head.forked_from), None)
     if origin is not None and origin.session_id and origin.session_id != identity.id:
         identity.previous, identity.reason = origin.session_id, "fork"
-    identity.began = next((time for head in heads if (time := moment(head.timestamp))), None)
+    identity.began = next((time for head in heads if (time := read_time(head.timestamp))), None)
     identity.cwd = _first_of(heads, "cwd")
     version = _first_of(heads, "version")
     identity.program = f"Claude Code {version}" if version else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from steno.events.parts import Tokens
+from steno.transcripts.importers.fields import milliseconds
 from steno.transcripts.importers.model import Call, Fact, Noted, Replied, Returned
 from steno.wire.providers import reading
 
@@ -67,7 +68,7 @@ def reply_of(line: Line) -> tuple[Fact, ...]:
         finish_reason=stop,
         refused=stop == "refusal",
         cost_usd=None if line.cost_usd is None else reading.money(line.cost_usd),
-        duration_ms=None if line.duration_ms is None else _whole(line.duration_ms),
+        duration_ms=None if line.duration_ms is None else milliseconds(line.duration_ms),
     )
     return (replied, *results) if results else (replied,)
 
@@ -98,10 +99,6 @@ def _count(usage: Usage, *, is_final: bool) -> Tokens | None:
         cache_creation=created,
         source="provider_final" if is_final else "partial",
     )
-
-
-def _whole(value: float) -> int | None:
-    return int(value) if 0 <= value <= reading.MAX_COUNT else None
 
 
 def _synthetic(line: Line, message: Message) -> tuple[Fact, ...]:

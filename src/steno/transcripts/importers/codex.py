@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from steno.transcripts.importers.codex_entries import Rollout, parent_of, thread_of
 from steno.transcripts.importers.documents import begins_spread, read_document
-from steno.transcripts.importers.fields import decode_value, moment
+from steno.transcripts.importers.fields import decode_value
 from steno.transcripts.importers.model import Conversation, Entry, Identity
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _identify(source: Source, meta: dict[str, Any]) -> Identity:
     return Identity(
         format=Codex.name,
         id=name,
-        began=moment(meta.get("timestamp")),
+        began=read_time(meta.get("timestamp")),
         cwd=reading.optional_text(meta.get("cwd")),
         program=" ".join(filter(None, told)) or None,
         parent=parent,
@@ -207,7 +208,7 @@ def _read_first(source: Source) -> Conversation:
     rollout = _rollout(source, meta, None)
 
     def entries() -> Iterator[Entry]:
-        begun = moment(meta.get("timestamp"))
+        begun = read_time(meta.get("timestamp"))
         yield Entry(raw=document.header, kind="session", at=begun)
         for item in document.items:
             yield rollout.entry(item.data, item.offset)

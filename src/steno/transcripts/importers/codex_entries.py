@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.transcripts.importers import codex_items as items
 from steno.transcripts.importers.codex_counts import Count, Counter, Replies
-from steno.transcripts.importers.fields import decode_value, moment, number
+from steno.transcripts.importers.fields import count, decode_value
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -31,6 +31,7 @@ from steno.transcripts.importers.model import (
     Said,
     Summarised,
 )
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ _NOTED_EVENTS = {
     "guardian_warning": "message",
     "deprecation_notice": "summary",
 }
+_INTERRUPTED = "cancelled: interrupted"
 _MEMORY = 32
 _TIMED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 """An id of version 7, which begins with the time at which it was made."""
@@ -94,7 +96,7 @@ class Rollout:
         self._born_ms = min((time for time in times if time is not None), default=None)
         self._turn_is_old = self._before_turns = False
         self._base = reading.mapping(meta.get("history_base"))
-        self._own_from = number(meta.get("subagent_history_start_ordinal"))
+        self._own_from = count(meta.get("subagent_history_start_ordinal"))
         self._origin = origin_of(meta)
         self._root = thread
         self._provider = reading.text(meta.get("model_provider"))
@@ -133,8 +135,8 @@ class Rollout:
             begins = self._is_first and "id" in line and "timestamp" in line
             name = "session" if begins else reading.text(line.get("record_type")) or "?"
             facts = () if begins or name == "state" else None
-        at = moment(line.get("timestamp"))
-        ordinal = number(line.get("ordinal"))
+        at = read_time(line.get("timestamp"))
+        ordinal = count(line.get("ordinal"))
         copied = self._copied_from(kind, payload, ordinal, at)
         self._is_first = False
         return Entry(
@@ -167,7 +169,7 @@ class Rollout:
         telling = kind == "token_usage_record" or payload.get("type") == "item_completed"
         if telling and named is not None and named != self._thread:
             return named
-        base_end = number(self._base.get("end_ordinal_exclusive"))
+        base_end = count(self._base.get("end_ordinal_exclusive"))
         if ordinal is not None and base_end is not None and ordinal < base_end:
             return reading.optional_text(self._base.get("thread_id")) or self._origin
         origin = self._origin or (None if self._root == self._thread else self._root)
@@ -250,7 +252,9 @@ class Rollout:
     def _injected(self, text: str) -> tuple[Fact, ...]:
         self._guessed = INJECTED
         self._replies.close()
-        return (Said("developer", text),)
+        said = Said("developer", text)
+        # The event that says so comes behind it: by then the reply would have ended well.
+        return (Aborted(error=_INTERRUPTED), said) if items.is_interruption(text) else (said,)
 
     def _said(self, role: str, text: str, form: str) -> tuple[Fact, ...]:
         if role == "user" and self._is_told(role, text, form):
@@ -316,7 +320,7 @@ class Rollout:
             review = reading.mapping(event.get("review_output"))
             return _noted(reading.text(review.get("overall_explanation")))
         if kind == "thread_rolled_back":
-            turns = number(event.get("num_turns"))
+            turns = count(event.get("num_turns"))
             return (Noted(text=f"The last turns were taken back: {turns or 'unknown'}."),)
         return self._turned(kind, event)
 

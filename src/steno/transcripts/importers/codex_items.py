@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from steno.transcripts.importers.fields import decode_value
+from steno.transcripts.importers.fields import TEXT_PARTS, content_text, decode_value, milliseconds
 from steno.transcripts.importers.model import Call, Returned
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TEXT_PARTS = ("input_text", "output_text", "text", "Text")
-"""Types of the parts of a message that are text."""
 
 CALLS = {
     "function_call": "arguments",
@@ -57,9 +54,14 @@ def is_injected(text: str) -> bool:
     return _INJECTED.match(text) is not None
 
 
+def is_interruption(text: str) -> bool:
+    """Tell whether a message says that the user has interrupted the turn."""
+    return text.lstrip().startswith("<turn_aborted>")
+
+
 def message_text(content: Any) -> str:
     """Return the text of a message, without images and other parts."""
-    texts = [reading.part_texts(content, TEXT_PARTS)]
+    texts = [content_text(content)]
     texts += [reading.text(part.get("refusal")) for part in reading.mappings(content)]
     return "\n".join(filter(None, texts))
 
@@ -101,7 +103,7 @@ def returned(item: dict[str, Any]) -> Returned:
     success: bool | None = None
     seconds: Any = None
     if isinstance(output, str) and output.startswith('{"'):
-        told = decode_value(output.encode("utf-8", "replace"))
+        told = decode_value(output)
         about = told.get("metadata") if isinstance(told, dict) else None
         if isinstance(about, dict) and "output" in told:
             output, seconds = told["output"], about.get("duration_seconds")
@@ -120,7 +122,7 @@ def returned(item: dict[str, Any]) -> Returned:
         call_id=reading.text(item.get("call_id")),
         output=output,
         success=success,
-        duration_ms=_milliseconds(seconds),
+        duration_ms=milliseconds(seconds, unit=1000),
     )
 
 
@@ -132,7 +134,7 @@ def failure(error: Any) -> str | None:
     said = reading.error_text(error)
     whole = reading.text(reading.mapping(error).get("message"))
     if whole.startswith("{"):
-        reply = reading.mapping(decode_value(whole.encode("utf-8", "replace")))
+        reply = reading.mapping(decode_value(whole))
         return reading.error_text(reply.get("error")) or said
     return said
 
@@ -147,8 +149,3 @@ def _read_lines(output: str) -> tuple[bool | None, float | None]:
         elif found := _TIME.match(line):
             seconds = float(found[1])
     return success, seconds
-
-
-def _milliseconds(seconds: Any) -> int | None:
-    usable = type(seconds) in {int, float} and 0 <= seconds < 10.0**9
-    return round(seconds * 1000) if usable else None

@@ -15,7 +15,8 @@ import msgspec
 
 from steno.storage.compressed import open_text
 from steno.transcripts.flaws import Flaw
-from steno.transcripts.importers.fields import compact, decode_value
+from steno.transcripts.importers.fields import decode_value
+from steno.transcripts.importers.verbatim import compact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

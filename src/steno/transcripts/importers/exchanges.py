@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from steno.transcripts.importers.model import Replied
 
 
+_MAX_AFTER = 1_000
+"""So many events wait for the end of a reply."""
+
+
 class Asked(Struct):
     """What was said to the model since its last reply.
 
@@ -81,7 +85,7 @@ class Reply(Struct):
         closed: Its events were made.
         owner: The session that counts it, where that is another one.
         again: Another entry of this session has told it already, as a reply of its own.
-        after: Events that come behind it: results of tools that it was still calling.
+        after: Events that come behind it: results of tools that it was still calling, notices.
         counted: What was counted of it: calls of tools, input tokens, output tokens, and 1 where
             there are no counts.
     """
@@ -115,6 +119,11 @@ class Reply(Struct):
         """Tell whether the source says that the reply came to its end."""
         final = self.tokens is not None and self.tokens.source == "provider_final"
         return final or self.finish_reason is not None
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether more can wait to come behind it."""
+        return not self.closed and len(self.after) < _MAX_AFTER
 
     def add(self, part: Replied, at: datetime) -> None:
         """Take a part of the reply."""

@@ -1,20 +1,35 @@
-"""Values of JSON that other programs wrote, read without trust.
+"""Fields of somebody else's JSON and rows, looked at without trusting their types.
 
-What standard decoders refuse but programs do write is read all the same: characters that were cut
-in half, bytes that are no UTF-8, ``NaN``. What is deeper than anybody reads is not.
+Strategy: each function takes any value at all and returns either what is asked for or the empty
+value of its type. Numbers that nothing can be counted by (negative, not finite, booleans) are no
+numbers here. What standard decoders refuse but programs do write is read all the same: characters
+that were cut in half, bytes that are no UTF-8, ``NaN``. What is deeper than anybody reads is not.
+
+Objects, texts and money are looked at by `steno.wire.providers.reading`, which reads replies in
+the same spirit; times by `steno.transcripts.importers.times`.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from steno.wire.providers import reading
 
-def decode_value(data: bytes) -> Any:
-    """Decode one JSON value; None where it is none."""
+TEXT_PARTS = ("text", "input_text", "output_text", "Text")
+"""Types of the parts of a message that are text; ``Text`` is that of Codex' own events."""
+
+_LARGEST = 2**63 - 1
+_LONGEST_MS = 10**12
+"""No reply takes 31 years: what says so is an error."""
+
+
+def decode_value(data: bytes | str) -> Any:
+    """Decode one JSON value; None where it is none, or deeper than anybody reads."""
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
     try:
         return msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -37,30 +52,54 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def compact(data: bytes) -> bytes:
-    """Put one JSON value on one line; its strings and numbers stay as they are written."""
-    try:
-        return msgspec.json.format(data, indent=-1)
-    except (msgspec.MsgspecError, RecursionError):
-        # Halves of characters and NaN: their places are filled as `decode_value` fills them.
-        return json.dumps(decode_value(data), separators=(",", ":")).encode()
+def listing(value: Any) -> list[Any]:
+    """Return a list, or an empty one."""
+    return value if isinstance(value, list) else []
 
 
-def moment(value: Any) -> datetime | None:
-    """Read a time of ISO 8601; one without a zone is in UTC.
+def content_text(content: Any) -> str:
+    """Return the text of a message's content: a string, a part, or a list of parts, a line each."""
+    return reading.part_texts([content] if isinstance(content, dict) else content, TEXT_PARTS)
 
-    Returns:
-        Aware, in UTC; None for what is no time.
+
+def flag(value: Any) -> bool | None:
+    """Return a boolean, also as SQLite has it, or None."""
+    if isinstance(value, bool):
+        return value
+    return bool(value) if isinstance(value, int) and value in {0, 1} else None
+
+
+def amount(value: Any) -> float | None:
+    """Return a number that is finite and not negative, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= _LARGEST:  # NaN is in no interval
+        return None
+    return float(value)
+
+
+def count(value: Any) -> int | None:
+    """Return a whole number that is not negative, or None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value <= _LARGEST else None
+    number = amount(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def milliseconds(value: Any, *, unit: int = 1) -> int | None:
+    """Return a duration in whole milliseconds, or None.
+
+    Args:
+        value: The duration.
+        unit: How many milliseconds it is counted in: 1000 for seconds.
     """
-    if not isinstance(value, str):
+    number = amount(value)
+    if number is None or number * unit > _LONGEST_MS:
         return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return round(number * unit)
 
 
-def number(value: Any) -> int | None:
-    """Return a whole number that is not negative; None for anything else."""
-    return value if type(value) is int and value >= 0 else None
+def between(start: Any, end: Any) -> int | None:
+    """Count the milliseconds between two numbers of milliseconds; None if they tell none."""
+    first, last = amount(start), amount(end)
+    return milliseconds(last - first) if first and last and last >= first else None

@@ -21,9 +21,10 @@ from steno.transcripts.importers.documents import (
     read_document,
     split_document,
 )
-from steno.transcripts.importers.fields import decode_value, moment
+from steno.transcripts.importers.fields import decode_value
 from steno.transcripts.importers.gemini_messages import NOTICES, Messages
 from steno.transcripts.importers.model import Conversation, Entry, Fact, Identity, Noted
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Gemini:
         if begins_spread(source):
             document = read_document(source, "messages")
             header = reading.mapping(decode_value(document.header))
+            if not header and not document.items:
+                return  # all of it is damage: whose it was is not known
             identity = _identify(source, [header])
             records = _Records(identity)
             entries = itertools.chain(
@@ -149,7 +152,7 @@ class _Records:
             kind=kind,
             facts=tuple(facts),
             known=kind in _KINDS,
-            at=moment(record.get("timestamp")),
+            at=read_time(record.get("timestamp")),
             id=reading.optional_text(record.get("id")),
             offset=offset,
             guessed=guessed,
@@ -168,7 +171,7 @@ class _Records:
             raw=raw,
             kind="$set",
             facts=tuple(facts),
-            at=moment(changed.get("lastUpdated")),
+            at=read_time(changed.get("lastUpdated")),
             offset=offset,
             guessed=guessed,
         )
@@ -180,7 +183,7 @@ class _Records:
             raw=raw,
             kind="session",
             facts=tuple(_title(record)),
-            at=moment(record.get("startTime")),
+            at=read_time(record.get("startTime")),
             offset=offset,
         )
 
@@ -237,7 +240,7 @@ def _identify(source: Source, head: list[Any]) -> Identity:
     return Identity(
         format=Gemini.name,
         id=reading.text(told.get("sessionId")) or named,
-        began=moment(told.get("startTime")),
+        began=read_time(told.get("startTime")),
         cwd=_project_of((folder.parent if nested else folder).parent),
         program="gemini-cli",
         parent=folder.name if nested else None,

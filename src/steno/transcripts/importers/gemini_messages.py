@@ -9,6 +9,7 @@ is followed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from steno.transcripts.importers.model import (
@@ -114,11 +115,7 @@ class Messages:
         tokens, guessed = _tokens(record.get("tokens"))
         tools = list(reading.mappings(record.get("toolCalls")))
         calls = [_call(tool) for tool in tools]
-        known = {call.id for call in calls}
-        for part in parts:
-            asked = reading.mapping(part.get("functionCall"))
-            if asked and (not calls or reading.text(asked.get("id")) not in known):
-                calls.append(_call(asked))
+        calls += _untold(calls, parts)
         text = _text(part for part in parts if part.get("thought") is not True)
         self._texts.add(hash(text))
         self._called.update(call.id for call in calls)
@@ -209,6 +206,24 @@ def _call(tool: dict[str, Any]) -> Call:
         reading.text(tool.get("id")),
         reading.as_json_text(tool.get("args")),
     )
+
+
+def _untold(calls: list[Call], parts: list[dict[str, Any]]) -> Iterator[Call]:
+    """Yield the calls that stand in a reply's content alone.
+
+    Those that it has run stand beside it once more, some of them under an id of the program's own.
+    """
+    ids = {call.id for call in calls}
+    asked = [_call(told) for part in parts if (told := reading.mapping(part.get("functionCall")))]
+    named_here = {call.id for call in asked}
+    renamed = Counter(call.name for call in calls if call.id not in named_here)
+    for call in asked:
+        if call.id and call.id in ids:
+            continue
+        if renamed[call.name]:
+            renamed[call.name] -= 1
+        else:
+            yield call
 
 
 def _output(result: Any) -> Any:

@@ -55,6 +55,8 @@ class Candidate:
         path: The file, folder or database.
         format: Its format; None where it has none that is known.
         began: When its first entry was written, as far as its beginning tells.
+        changed: When the file was last changed, in seconds; of files that begin alike, a fork is
+            the one that was written later.
         state: What it was like when it was looked at.
         report: Why it is not to be imported, if it is not.
     """
@@ -64,6 +66,7 @@ class Candidate:
         self.path = path
         self.format: Format | None = None
         self.began = datetime.max.replace(tzinfo=UTC)
+        self.changed = 0.0
         self.state = ""
         self.report: FileReport | None = None
 
@@ -101,7 +104,7 @@ class Importer:
     def find(self, paths: Iterable[Path]) -> list[Candidate]:
         """Find the sources below some paths, in the order in which they are to be imported."""
         found = [self._look_at(path) for path in self._walk(paths)]
-        return sorted(found, key=lambda each: (each.began, str(each.path)))
+        return sorted(found, key=lambda each: (each.began, each.changed, str(each.path)))
 
     def _walk(self, paths: Iterable[Path]) -> Iterator[Path]:
         seen: set[str] = set()
@@ -153,7 +156,9 @@ class Importer:
             candidate.format = self._format or takes_folder(looked) or recognise(looked)
             if candidate.format is None:
                 candidate.report = FileReport(name, SKIPPED, why="no format that is known")
-            candidate.began = first_time(looked) or _changed(path)
+            changed = _changed(path)
+            candidate.began = first_time(looked) or changed
+            candidate.changed = changed.timestamp()
         except (OSError, StenoError) as error:
             candidate.report = _failure(name, error)
         return candidate

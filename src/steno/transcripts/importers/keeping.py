@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from steno.events.model import EntryImported
-from steno.transcripts.importers.model import Entry, Noted, Said, read_facts
+from steno.transcripts.importers.model import Entry, Fact, Noted, Said, read_facts
 
 if TYPE_CHECKING:
     from steno.events.model import Event
@@ -87,9 +87,13 @@ class Keeper:
                     self._tally.messages[fact.role] += 1
         if not read.fresh:
             return
-        told = owner is None and not read.silent
-        told = told and any(type(fact) is not Noted for fact in entry.facts)
-        role, text = read_facts(entry.facts)
+        facts = entry.facts
+        told = owner is None and not read.silent and any(map(_is_told, facts))
+        role, text = read_facts(facts)
+        if told:
+            other, text = read_facts(fact for fact in facts if not _is_told(fact))
+            if text:  # a part of it is told by nobody else
+                role, told = other, False
         self._out.append(
             EntryImported(
                 self._session_id,
@@ -103,10 +107,24 @@ class Keeper:
                 told=told,
                 replayed_from=owner,
                 origin=f"{self._origin}:{entry.offset}",
-                text="" if told else text,
+                text=text,
                 entry=msgspec.Raw(_on_one_line(entry.raw)),
             )
         )
+
+
+def is_aside(entry: Entry) -> bool:
+    """Tell whether an entry is for people, beside what the model was told here and said here."""
+    facts = entry.facts
+    return entry.replayed_from is not None or (
+        bool(facts) and all(type(fact) is Noted for fact in facts)
+    )
+
+
+def _is_told(fact: Fact) -> bool:
+    """Tell whether other events hold what a fact says."""
+    # A request's text is the user's: of instructions it tells only that there were some.
+    return type(fact) is not Noted and not (type(fact) is Said and fact.role != "user")
 
 
 def _on_one_line(raw: bytes) -> bytes:

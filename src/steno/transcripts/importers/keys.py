@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _KEY_LENGTH = 24
 _ID_LENGTH = 20
+_RECORDER, _RECORDER_LENGTH = "imported-", 16
+"""Other recorders' ids have no dash."""
 
 
 def what_is_told(event: Event) -> tuple[str, str, str]:
@@ -48,3 +50,14 @@ def size_of(output: object) -> int | None:
     if isinstance(output, msgspec.Raw):
         return len(bytes(output))
     return len(msgspec.json.encode(output, enc_hook=str))
+
+
+def recorder_of(session_id: str) -> str:
+    """Name the recorder of a session's imported events: always the same for one session."""
+    text = session_id.encode("utf-8", "surrogatepass")
+    return f"{_RECORDER}{hashlib.sha256(text).hexdigest()[:_RECORDER_LENGTH]}"
+
+
+def is_import(recorder: str) -> bool:
+    """Tell whether a recorder is one of those that stand for imports."""
+    return recorder.startswith(_RECORDER) and len(recorder) == len(_RECORDER) + _RECORDER_LENGTH

@@ -8,7 +8,6 @@ transaction of the index, so that a recorder beside it gets its turn after some 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from steno.events.parts import Tokens
 from steno.storage.compressed import open_text, plain_name
 from steno.storage.lines import read_lines
 from steno.storage.transcript import TranscriptFolder
+from steno.transcripts.importers.keys import recorder_of
 from steno.transcripts.importers.tallies import Known
 from steno.transcripts.reader import read_header
 from steno.writers.base import Batch, Extent, Landings
@@ -72,12 +72,6 @@ class Present(Struct):
     known: Known
     began: datetime | None = None
     seq: int = 0
-
-
-def recorder_of(session_id: str) -> str:
-    """Name the recorder of a session's imported events: always the same for one session."""
-    text = session_id.encode("utf-8", "surrogatepass")
-    return f"imp{hashlib.sha256(text).hexdigest()[:13]}"
 
 
 def learn_lines(path: Path, session_id: str, claims: Claims) -> tuple[Known, int]:

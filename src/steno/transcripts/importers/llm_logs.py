@@ -16,9 +16,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from steno.transcripts.importers.fields import milliseconds
 from steno.transcripts.importers.linked import Linked, columns
-from steno.transcripts.importers.llm_messages import Chains, finish_of, older_reply, tokens_of
-from steno.transcripts.importers.looking import milliseconds, moment, row_object
+from steno.transcripts.importers.llm_messages import (
+    Chains,
+    claim_of,
+    finish_of,
+    older_reply,
+    tokens_of,
+)
 from steno.transcripts.importers.model import (
     Call,
     Conversation,
@@ -29,6 +35,8 @@ from steno.transcripts.importers.model import (
     Returned,
     Said,
 )
+from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.verbatim import row_object
 from steno.wire.providers.reading import optional_text, text
 
 if TYPE_CHECKING:
@@ -126,7 +134,7 @@ class _Database:
                 format="llm",
                 id=text(response["id"]) or "?",
                 program="llm",
-                began=moment(dict(response).get("datetime_utc")),
+                began=read_time(dict(response).get("datetime_utc")),
             )
             if not self._is_turn(response):
                 yield Conversation(identity, self._response(response))
@@ -156,7 +164,7 @@ class _Database:
             format="llm",
             id=each,
             program="llm",
-            began=moment(told.get("datetime_utc")),
+            began=read_time(told.get("datetime_utc")),
             title=optional_text(told.get("name")),
             previous=forked,
             reason="fork" if forked else None,
@@ -164,9 +172,8 @@ class _Database:
 
     def _entries(self, each: str, rows: dict[str, sqlite3.Row]) -> Iterator[Entry]:
         for table, row in rows.items():
-            yield Entry(
-                raw=row_object(row), kind=table, id=each, at=moment(dict(row).get("datetime_utc"))
-            )
+            at = read_time(dict(row).get("datetime_utc"))
+            yield Entry(raw=row_object(row), kind=table, id=each, at=at)
         for response in self._responses.rows_of(each):
             if self._is_turn(response):
                 self._source.skip("in the newer tables, too")
@@ -187,7 +194,7 @@ class _Database:
     def _response(self, row: sqlite3.Row) -> Iterator[Entry]:
         key = row["id"]
         response_id = str(key)
-        at = moment(dict(row).get("datetime_utc"))
+        at = read_time(dict(row).get("datetime_utc"))
         for each in self._results.rows_of(key):
             result = dict(each)
             facts: tuple[Fact, ...] = (
@@ -228,7 +235,7 @@ class _Database:
 
     def _turn(self, row: sqlite3.Row, told: set[str], forked: str | None) -> Iterator[Entry]:
         turn = dict(row)
-        at = moment(turn.get("datetime_utc"))
+        at = read_time(turn.get("datetime_utc"))
         turn_id = text(turn.get("id"))
         start, end = self._chains.ends(turn)
         inputs = list(self._chains.messages(start, told))
@@ -260,6 +267,7 @@ class _Database:
             )
         reply = Replied(
             id=turn_id or None,
+            claim=claim_of(turn_id),
             model=model,
             tokens=tokens_of(turn),
             duration_ms=milliseconds(turn.get("duration_ms")),
@@ -283,14 +291,14 @@ class _Database:
 
     def _chat(self, number: Any, first: list[sqlite3.Row]) -> Conversation:
         key = f"logs-{number}"
-        began = moment(dict(first[0]).get("datetime_utc")) if first else None
+        began = read_time(dict(first[0]).get("datetime_utc")) if first else None
         identity = Identity(format="llm", id=key, program="llm", began=began)
         entries = (
             Entry(
                 raw=row_object(row, json_in=_JSON),
                 kind="logs",
                 facts=older_reply(dict(row), f"{key}/{row['id']}"),
-                at=moment(dict(row).get("datetime_utc")),
+                at=read_time(dict(row).get("datetime_utc")),
                 id=str(row["id"]),
             )
             for row in itertools.chain(first, self._logs.rows_of(number))

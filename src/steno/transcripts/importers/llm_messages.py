@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from steno.transcripts.importers.fields import count, decode_value, listing, milliseconds
 from steno.transcripts.importers.linked import Linked, columns
-from steno.transcripts.importers.looking import (
-    compact,
-    count,
-    decoded,
-    listing,
-    milliseconds,
-    normalised,
-    row_object,
-)
 from steno.transcripts.importers.model import Call, Fact, Noted, Replied, Returned, Said
-from steno.wire.providers.reading import mapping, optional_text, text
+from steno.transcripts.importers.usage import normalised
+from steno.transcripts.importers.verbatim import row_object
+from steno.wire.providers.reading import as_json_text, mapping, optional_text, text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from steno.events.parts import Tokens
 
 _JSON = ("payload", "parts", "provider_metadata")
+_ULID = 26
 
 
 class Message(NamedTuple):
@@ -74,6 +69,7 @@ class Message(NamedTuple):
             facts.append(
                 Replied(
                     id=reply_id,
+                    claim=claim_of(reply_id),
                     model=model,
                     text=words if kind == "text" else "",
                     thinking=words if kind == "reasoning" else "",
@@ -149,7 +145,7 @@ class Chains:
             return Message(key, "", [], b"null")
         cells = dict(row)
         if "parts" in cells:
-            parts = [mapping(part) for part in listing(decoded(text(cells["parts"])))]
+            parts = [mapping(part) for part in listing(decode_value(text(cells["parts"])))]
             raw = row_object(row, json_in=_JSON)
         else:
             rows = list(self._parts.rows_of(key))
@@ -161,7 +157,7 @@ class Chains:
 
     def _part(self, row: dict[str, Any]) -> dict[str, Any]:
         payload = row.get("payload")
-        part = dict(mapping(decoded(payload))) if isinstance(payload, str) else {}
+        part = dict(mapping(decode_value(payload))) if isinstance(payload, str) else {}
         part["type"] = row.get("type") or part.get("type")
         if isinstance(row.get("text"), str):
             part["text"] = row["text"]
@@ -186,6 +182,7 @@ def older_reply(row: dict[str, Any], reply_id: str) -> tuple[Fact, ...]:
     facts.append(
         Replied(
             id=reply_id,
+            claim=claim_of(reply_id),
             model=optional_text(row.get("resolved_model")) or text(row.get("model")),
             text=text(row.get("response")),
             thinking=text(row.get("reasoning")),
@@ -197,10 +194,19 @@ def older_reply(row: dict[str, Any], reply_id: str) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def claim_of(reply_id: str | None) -> str | None:
+    """Name a reply as its copies do, also where newer tables tell it in another form.
+
+    Returns:
+        None where the id is no ULID: the first versions counted, and every database does so anew.
+    """
+    return f"llm:{reply_id}" if reply_id is not None and len(reply_id) == _ULID else None
+
+
 def tokens_of(row: dict[str, Any]) -> Tokens | None:
     """Normalise the counts of a response or a turn; None where none are told."""
     told = row.get("token_details")
-    details = mapping(decoded(told)) if isinstance(told, str) else {}
+    details = mapping(decode_value(told)) if isinstance(told, str) else {}
     prompt = mapping(details.get("prompt_tokens_details") or details.get("input_tokens_details"))
     answer = mapping(
         details.get("completion_tokens_details") or details.get("output_tokens_details")
@@ -221,7 +227,7 @@ def tokens_of(row: dict[str, Any]) -> Tokens | None:
 
 def finish_of(told: Any) -> str | None:
     """Read why a reply ended, from what the provider sent."""
-    reply = mapping(decoded(told)) if isinstance(told, str) and told else {}
+    reply = mapping(decode_value(told)) if isinstance(told, str) and told else {}
     return optional_text(reply.get("finish_reason")) or optional_text(reply.get("stop_reason"))
 
 
@@ -233,7 +239,7 @@ def _call(part: dict[str, Any]) -> Call:
     return Call(
         name=text(part.get("name")),
         id=text(part.get("tool_call_id")),
-        arguments=compact(part.get("arguments")),
+        arguments=as_json_text(part.get("arguments")),
     )
 
 

@@ -11,20 +11,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct, field
 
 from steno.storage.compressed import open_text
 from steno.transcripts.importers.chats import messages_of, replied, request_facts
-from steno.transcripts.importers.looking import (
-    amount,
-    count,
-    decoded,
-    embedded,
-    listing,
-    moment,
-    normalised,
-)
+from steno.transcripts.importers.fields import amount, count, decode_value, listing, milliseconds
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -34,6 +25,9 @@ from steno.transcripts.importers.model import (
     Identity,
     Replied,
 )
+from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.usage import normalised
+from steno.transcripts.importers.verbatim import file_text
 from steno.transcripts.values import Flaw, read_values
 from steno.wire.providers.openai_chat import OpenAIChat
 from steno.wire.providers.reading import mapping, optional_text, text
@@ -86,7 +80,7 @@ class LunaRouteV1:
         events = folder / _EVENTS if source.path.is_dir() else source.path
         metadata = folder / _METADATA
         data = metadata.read_bytes() if metadata.is_file() else None
-        told = mapping(decoded(data)) if data is not None else {}
+        told = mapping(decode_value(data)) if data is not None else {}
         session = _Session(optional_text(told.get("id")) or folder.name, told)
         yield Conversation(session.identity(), _entries(source, events, data, session))
 
@@ -107,7 +101,7 @@ class _Session:
 
     def __init__(self, session_id: str, metadata: dict[str, Any]) -> None:
         self.id = session_id
-        self.began: datetime | None = moment(metadata.get("timestamp"))
+        self.began: datetime | None = read_time(metadata.get("timestamp"))
         self._metadata = metadata
         self._model = text(metadata.get("model"))
         self._answered = False
@@ -163,7 +157,7 @@ class _Session:
                 tokens=None if counted else tokens,
                 finish_reason=_reason(told.get("finish_reason")),
                 error=error or ("failed" if failed else None),
-                duration_ms=round(latency * 1000) if latency else None,
+                duration_ms=milliseconds(latency, unit=1000) if latency else None,
             ),
         )
 
@@ -236,30 +230,27 @@ def _entries(
     at = session.began
     with open_text(events) as file:
         for number, value in enumerate(read_values(file, source.flaws)):
-            kind, facts, known = session.line(decoded(value.data), first=number == 0)
-            created = mapping(decoded(value.data)).get("created") if kind == "response" else None
+            told = decode_value(value.data)
+            kind, facts, known = session.line(told, first=number == 0)
+            created = mapping(told).get("created") if kind == "response" else None
             yield Entry(
                 raw=value.data,
                 kind=kind,
                 facts=facts,
                 known=known,
-                at=moment(created) or at,
+                at=read_time(created) or at,
                 offset=value.offset,
             )
     if metadata is None:
         return
-    if decoded(metadata) is None:
+    if decode_value(metadata) is None:
         source.flaws.append(Flaw(0, len(metadata), "syntax", 0, _METADATA))
     yield Entry(
-        raw=_one_line(metadata),
+        raw=file_text(metadata),
         kind="metadata",
         facts=session.end(),
-        known=isinstance(decoded(metadata), dict),
+        known=isinstance(decode_value(metadata), dict),
     )
-
-
-def _one_line(data: bytes) -> bytes:
-    return msgspec.json.encode(embedded(data.strip()))
 
 
 def _is_request(value: Any) -> bool:

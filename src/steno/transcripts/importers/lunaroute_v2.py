@@ -23,14 +23,7 @@ from steno.transcripts.importers.chats import (
     replied,
     request_facts,
 )
-from steno.transcripts.importers.looking import (
-    count,
-    decoded,
-    flag,
-    milliseconds,
-    moment,
-    normalised,
-)
+from steno.transcripts.importers.fields import count, decode_value, flag, milliseconds
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -42,6 +35,8 @@ from steno.transcripts.importers.model import (
     Returned,
     Said,
 )
+from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.usage import normalised
 from steno.wire.providers.reading import mapping, optional_text, text
 
 if TYPE_CHECKING:
@@ -150,7 +145,7 @@ class _Reader:
     def decode(self, source: Source) -> Iterator[tuple[Value, dict[str, Any], str]]:
         """Yield each value, the object that it is, and its session: its own or the one before."""
         for value in source.values():
-            event = mapping(decoded(value.data))
+            event = mapping(decode_value(value.data))
             self._last = optional_text(event.get("session_id")) or self._last
             yield value, event, self._last
 
@@ -169,7 +164,7 @@ class _Reader:
             kind=kind or "?",
             facts=facts,
             known=kind in _TYPES,
-            at=moment(event.get("timestamp")),
+            at=read_time(event.get("timestamp")),
             offset=value.offset,
             guessed=guessed,
         )
@@ -271,7 +266,7 @@ def _identity(session_id: str, event: dict[str, Any]) -> Identity:
     return Identity(
         format="lunaroute-v2",
         id=session_id,
-        began=moment(event.get("timestamp")),
+        began=read_time(event.get("timestamp")),
         program="LunaRoute",
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
         facts=facts,

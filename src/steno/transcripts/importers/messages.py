@@ -31,8 +31,9 @@ from steno.transcripts.importers.chats import (
     role_of,
     spoken,
 )
-from steno.transcripts.importers.looking import decoded, milliseconds, moment
+from steno.transcripts.importers.fields import decode_value, milliseconds
 from steno.transcripts.importers.model import Aborted, Conversation, Entry, Fact, Identity
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers.reading import error_text, mapping, optional_text, text
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _opened(value: Any) -> dict[str, Any]:
     """Open what a body may be wrapped in: text, an HTTP message, a batch's result."""
     for _layer in range(3):
         if isinstance(value, str) and value[:1] == "{":
-            value = decoded(value)
+            value = decode_value(value)
         inner = mapping(value).get("body")
         if inner is None and mapping(value).get("type") == "succeeded":
             inner = mapping(value).get("message")
@@ -299,7 +300,7 @@ def _reply_in(value: Any, asked: bool) -> dict[str, Any]:  # noqa: FBT001 - one 
 
 def _items(source: Source) -> Iterator[_Item]:
     for value in source.values():
-        told = decoded(value.data)
+        told = decode_value(value.data)
         if isinstance(told, list) and told:
             for raw, each in zip(_pieces(value.data, told), told, strict=True):
                 yield _item(raw, value.offset, each)
@@ -320,7 +321,7 @@ def _item(raw: bytes, offset: int, value: Any) -> _Item:
     shape = shape_of(told) if told else Shape("")
     places = (told, shape.reply, shape.request)
     at = next(
-        (time for place in places for name in _TIMES if (time := moment(place.get(name)))), None
+        (time for place in places for name in _TIMES if (time := read_time(place.get(name)))), None
     )
     return _Item(raw, offset, told, shape, at)
 
@@ -354,7 +355,7 @@ def _conversation(item: _Item) -> Iterator[Entry]:
             kind="message" if role_of(message) else "?",
             facts=_message(message),
             known=bool(role_of(message)),
-            at=next((at for key in _TIMES if (at := moment(message.get(key)))), item.at),
+            at=next((at for key in _TIMES if (at := read_time(message.get(key)))), item.at),
             offset=item.offset,
         )
 

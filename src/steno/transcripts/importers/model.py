@@ -105,6 +105,8 @@ class Replied(Struct, frozen=True, kw_only=True):
         duration_ms: How long it took, as the source says.
         whole: The texts replace those of earlier parts of the same id (the source wrote the reply
             again), instead of being added to them.
+        alone: It answers nothing that was said: a call beside the conversation, such as one for a
+            summary.
     """
 
     id: str | None = None
@@ -121,6 +123,7 @@ class Replied(Struct, frozen=True, kw_only=True):
     cost_usd: float | None = None
     duration_ms: int | None = None
     whole: bool = False
+    alone: bool = False
 
 
 class Returned(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ not in what it means, so nothing here asks for the version.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from steno.transcripts.importers.fields import decode_value
+from steno.transcripts.importers.fields import TEXT_PARTS, content_text, decode_value, milliseconds
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -23,12 +23,10 @@ from steno.transcripts.importers.model import (
     Said,
     Summarised,
 )
+from steno.transcripts.importers.openclaw_beside import OWN_ID, beside, claim_of, usage_facts
 from steno.transcripts.importers.openclaw_usage import read_cost, read_tokens
 from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
-
-if TYPE_CHECKING:
-    from steno.events.parts import Tokens
 
 SYNTHETIC = frozenset({"delivery-mirror", "gateway-injected"})
 """Models that are none: OpenClaw writes a text that it sent to people as if a model had said it."""
@@ -38,18 +36,20 @@ _SILENT = frozenset(
         "thinking_level_change", "leaf",
         # those of oh-my-pi
         "mode_change", "ttsr_injection", "mcp_tool_selection", "service_tier_change",
+        "credential_pin", "reset_boundary",
         # those of `pi --mode json`; `message_end` tells what these only prepare or repeat
         "agent_start", "agent_end", "turn_start", "turn_end", "message_start", "message_update",
         "tool_execution_start", "tool_execution_update", "tool_execution_end",
+        "agent_settled", "queue_update", "compaction_start", "auto_retry_start", "auto_retry_end",
+        "summarization_retry_scheduled", "summarization_retry_attempt_start",
+        "summarization_retry_finished",
     }
 )  # fmt: skip
-_TEXTS = ("text", "input_text", "output_text")
 _CALLS = frozenset({"toolCall", "toolUse", "tool_use", "functionCall", "function_call"})
 _FAILED = frozenset({"error", "failed", "timeout", "killed", "aborted"})
 _REFUSED = frozenset({"refusal", "sensitive", "content_filter"})
 _PROMPT_ERROR = "openclaw:prompt-error"
 _SNAPSHOT = "model-snapshot"
-_OWN_ID = 16
 _MAX_KIND = 100
 
 
@@ -117,12 +117,15 @@ class EntryReader:
         self, entry: dict[str, Any], message: dict[str, Any]
     ) -> tuple[bool, list[Fact]]:
         role = reading.text(message.get("role"))
-        if role in {"user", "system", "developer"}:
+        if role == "system":
+            return True, [self._say(role, _prompt(message))]
+        if role in {"user", "developer"}:
             return True, [self._say(role, message.get("content"))]
         if role == "assistant":
             return True, self._read_reply(entry, message)
         if role in {"toolResult", "tool"}:
-            return True, [_read_result(message)]
+            took = beside(entry, message.get("usage"), part="/tool")
+            return True, [_read_result(message), *([took] if took is not None else [])]
         read = _ROLES.get(role)
         if read is None:
             return False, []
@@ -130,13 +133,23 @@ class EntryReader:
 
     def _say(self, role: str, content: Any) -> Said:
         self._asked = True
-        return Said(role, _text(content))
+        return Said(role, content_text(content))
 
     def _say_as_user(self, message: dict[str, Any]) -> list[Fact]:
         return [self._say("user", message.get("content"))]
 
     def _say_summary(self, entry: dict[str, Any]) -> list[Fact]:
-        return [self._say("user", entry.get("summary"))]
+        return [*self._took(entry), self._say("user", entry.get("summary"))]
+
+    def _took(self, entry: dict[str, Any], text: str = "") -> list[Fact]:
+        """Read what a summary took, where that is told: a reply that stands nowhere else."""
+        took = beside(
+            entry, entry.get("usage"), model=self._model, provider=self._provider, text=text
+        )
+        if took is None:
+            return []
+        self._guessed = "the model that wrote the summary: the one that was chosen last"
+        return [took]
 
     def _say_files(self, message: dict[str, Any]) -> list[Fact]:
         files = reading.mappings(message.get("files"))
@@ -149,7 +162,7 @@ class EntryReader:
     def _read_command(self, message: dict[str, Any]) -> list[Fact]:
         """Read what the user ran beside the agent; the model sees it unless it was kept back."""
         code = reading.text(message.get("command")) or reading.text(message.get("code"))
-        output = reading.text(message.get("output"))
+        output = reading.text(message.get("output")) or content_text(message.get("content"))
         told = f"$ {code}\n{output}".rstrip("\n")
         if message.get("excludeFromContext") is True:
             return [Noted(text=told, role="user")]
@@ -158,7 +171,7 @@ class EntryReader:
     def _read_reply(self, entry: dict[str, Any], message: dict[str, Any]) -> list[Fact]:
         content = message.get("content")
         model, provider = (reading.text(message.get(key)) for key in ("model", "provider"))
-        said = _text(content)
+        said = content_text(content)
         if model in SYNTHETIC:
             return [Noted(text=said, role="assistant")]
         if not model and self._model:
@@ -175,19 +188,19 @@ class EntryReader:
             Replied(
                 # The provider's id, where it is long enough to be its own: some local servers draw
                 # theirs from a thousand.
-                id=given if len(given) >= _OWN_ID else reading.optional_text(entry.get("id")),
+                id=given if len(given) >= OWN_ID else reading.optional_text(entry.get("id")),
                 model=model,
                 provider=provider,
                 text=said,
                 thinking=_thoughts(content),
                 calls=tuple(_calls(content)),
                 tokens=tokens,
-                claim=_claim(entry, message, tokens),
+                claim=claim_of(entry, message, tokens),
                 finish_reason=reason or None,
                 error=(words or "error") if reason == "error" else None,
                 refused=reason in _REFUSED,
                 cost_usd=read_cost(usage),
-                duration_ms=reading.count(message.get("duration")),
+                duration_ms=milliseconds(message.get("duration")),
                 whole=True,
             )
         ]
@@ -227,24 +240,8 @@ class EntryReader:
         return [Aborted(error=words)]
 
     def _read_compaction(self, entry: dict[str, Any]) -> list[Fact]:
-        facts: list[Fact] = []
         summary = reading.text(entry.get("summary"))
-        tokens = read_tokens(entry.get("usage"))
-        if tokens is not None:
-            # Newer versions tell what the summary took: a reply that stands nowhere else.
-            self._guessed = "the model that wrote the summary: the one that was chosen last"
-            facts.append(
-                Replied(
-                    id=reading.optional_text(entry.get("id")),
-                    claim=_claim(entry, {}, tokens),
-                    model=self._model,
-                    provider=self._provider,
-                    text=summary,
-                    tokens=tokens,
-                    cost_usd=read_cost(entry.get("usage")),
-                    whole=True,
-                )
-            )
+        facts = self._took(entry, summary)
         extension = entry.get("fromHook") is True or entry.get("fromExtension") is True
         facts.append(
             Summarised(
@@ -268,7 +265,7 @@ def _read_result(message: dict[str, Any]) -> Returned:
     success = not failed if isinstance(failed, bool) else None
     if details.get("status") in _FAILED:
         success = False  # OpenClaw's tools may fail and say isError false
-    duration = reading.count(details.get("durationMs"))
+    duration = milliseconds(details.get("durationMs"))
     return Returned(
         call_id=reading.text(message.get("toolCallId"))
         or reading.text(message.get("tool_call_id")),
@@ -279,16 +276,11 @@ def _read_result(message: dict[str, Any]) -> Returned:
     )
 
 
-def _text(content: Any) -> str:
-    """Read the text of a content: a string, a part, or a list of parts."""
-    return reading.part_texts([content] if isinstance(content, dict) else content, _TEXTS)
-
-
 def _output(content: Any) -> Any:
     """Return what a tool returned: text, or its parts without the bytes of images."""
     parts = content if isinstance(content, list) else []
-    if all(isinstance(part, dict) and part.get("type") in _TEXTS for part in parts):
-        return _text(content)
+    if all(isinstance(part, dict) and part.get("type") in TEXT_PARTS for part in parts):
+        return content_text(content)
     return [
         {key: value for key, value in part.items() if key != "data"}
         if isinstance(part, dict) and part.get("type") == "image"
@@ -324,28 +316,6 @@ def _calls(content: Any) -> list[Call]:
     return found
 
 
-def _claim(entry: dict[str, Any], message: dict[str, Any], tokens: Tokens | None) -> str | None:
-    """Name a reply as all its copies do: in forks, archives, backups and the store.
-
-    What copies keep are the two times, in milliseconds, that an entry and its message have, the
-    model, and the counts. They don't keep ids: entries of version 1 have none, and got others in
-    each file when it was brought to version 2; an id has but 32 random bits besides, which come
-    again among some ten thousand replies.
-    """
-    own = reading.text(entry.get("id"))
-    times = [_stamp(entry.get("timestamp")), _stamp(message.get("timestamp"))]
-    if all(times):
-        counts = (tokens.input, tokens.output) if tokens is not None else (0, 0)
-        return "/".join([*times, reading.text(message.get("model")), *map(str, counts)])
-    if own and any(times):
-        return f"{own}@{times[0] or times[1]}"
-    return own if len(own) >= _OWN_ID else None
-
-
-def _stamp(value: Any) -> str:
-    return str(value)[:_MAX_KIND] if isinstance(value, str | int | float) else ""
-
-
 def _note(key: str) -> Any:
     """Make a reader of entries of which one text is for people."""
 
@@ -354,6 +324,33 @@ def _note(key: str) -> Any:
         return [Noted(text=text)] if text else []
 
     return read
+
+
+def _prompt(message: dict[str, Any]) -> str:
+    """Read a system prompt, of which newer versions keep each section by its name."""
+    sections = reading.mapping(message.get("sections")).values()
+    given = [content_text(message.get("content")), *map(reading.text, sections)]
+    return "\n\n".join(text for text in given if text)
+
+
+def _note_edit(_reader: EntryReader, entry: dict[str, Any]) -> list[Fact]:
+    """Read by what an entry is replaced for the model; the entry itself stays as it was."""
+    text = content_text(reading.mapping(entry.get("replacement")).get("content"))
+    return [Noted(text=text)] if text else []
+
+
+def _read_compacted(_reader: EntryReader, entry: dict[str, Any]) -> list[Fact]:
+    """Read how a compaction ended, as `pi --mode json` prints it."""
+    result = reading.mapping(entry.get("result"))
+    if not result:
+        return []
+    return [
+        Summarised(
+            summary=reading.text(result.get("summary")),
+            trigger=reading.optional_text(entry.get("reason")),
+            tokens_before=reading.count(result.get("tokensBefore")),
+        )
+    ]
 
 
 def _note_reset(_reader: EntryReader, entry: dict[str, Any]) -> list[Fact]:
@@ -372,8 +369,11 @@ def _summarise(_reader: EntryReader, message: dict[str, Any]) -> list[Fact]:
 _KINDS: dict[str, Any] = {
     "branch_summary": EntryReader._say_summary,  # noqa: SLF001 - a table of its own methods
     "compaction": EntryReader._read_compaction,  # noqa: SLF001
+    "compaction_end": _read_compacted,
+    "context_edit": _note_edit,
     "custom_message": EntryReader._say_as_user,  # noqa: SLF001
     "label": _note("label"),
+    "model_usage": lambda _reader, entry: usage_facts(entry),
     "model_change": EntryReader._choose,  # noqa: SLF001
     "reset": _note_reset,
     "session": EntryReader._choose,  # noqa: SLF001 - version 1 names the model there
@@ -381,6 +381,7 @@ _KINDS: dict[str, Any] = {
     "session_init": EntryReader._read_init,  # noqa: SLF001
     "title": _note("title"),
     "title_change": _note("title"),
+    "usage": lambda _reader, entry: usage_facts(entry),
 }
 """How the entries that are no messages are read, by their type."""
 

@@ -9,13 +9,11 @@ read from the archives that the database holds, or names. Schemas differ from ve
 
 from __future__ import annotations
 
-import base64
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from steno.transcripts.importers.fields import decode_value
+from steno.transcripts.importers.fields import count, decode_value
+from steno.transcripts.importers.linked import columns
 from steno.transcripts.importers.model import Conversation, Entry, Identity
 from steno.transcripts.importers.openclaw import (
     NAME,
@@ -28,6 +26,7 @@ from steno.transcripts.importers.openclaw_archives import read_archive, read_col
 from steno.transcripts.importers.openclaw_entries import EntryReader
 from steno.transcripts.importers.openclaw_names import agent_of, read_name
 from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.verbatim import row_object
 from steno.transcripts.values import Flaw, Value
 from steno.wire.providers import reading
 
@@ -63,6 +62,9 @@ _COLUMNS = {
     _COLD: ("session_id", "archive_name", "storage", "archive_blob"),
     "schema_meta": ("role", "schema_version", "agent_id", "app_version"),
 }  # fmt: skip
+_MAX_EVENT = 64 * 1024 * 1024
+"""OpenClaw's entries are of a few MiB: a larger one that is damaged is told by its length."""
+
 _FACTS = (
     "session_scope", "status", "chat_type", "channel", "account_id", "model_provider", "model",
     "agent_harness_id",
@@ -215,10 +217,7 @@ class _Store:
     # -- rows ------------------------------------------------------------------------------
 
     def _find_columns(self, table: str) -> tuple[str, ...]:
-        there = {
-            row["name"]
-            for row in self._connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-        }
+        there = columns(self._connection, table)
         return tuple(name for name in _COLUMNS[table] if name in there)
 
     def _all(self, table: str) -> Iterator[dict[str, Any]]:
@@ -277,15 +276,11 @@ def _read_payload(row: Mapping[str, Any], seq: int, flaws: list[Flaw]) -> bytes:
     if isinstance(data, bytes) and decode_value(data) is not None:
         return data
     flaws.append(Flaw(seq, 1, "compressed" if data is None else "syntax", 1, f"event {seq}"))
-    plain = {
-        name: {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
-        for name, value in row.items()
-    }
-    return msgspec.json.encode(plain)
+    return row_object(row, largest=_MAX_EVENT)
 
 
 def _began(row: Mapping[str, Any]) -> int:
-    return reading.count(row.get("created_at")) or 0
+    return count(row.get("created_at")) or 0
 
 
 def _first(*places: tuple[Mapping[str, Any], str]) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from steno.transcripts.importers.usage import token_count
 from steno.wire.providers import reading
 
 if TYPE_CHECKING:
@@ -86,17 +87,11 @@ def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     """Return the first count under these names that is not zero, or else zero, or None."""
     found = None
     for name in names:
-        each = _count(usage.get(name))
+        each = token_count(usage.get(name))
         if each:
             return each
         found = each if found is None else found
     return found
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return reading.count(value)
 
 
 def _cached(usage: Mapping[str, Any]) -> tuple[int, int]:
@@ -117,7 +112,7 @@ def _detail(usage: Mapping[str, Any], name: str, kind: str) -> int | None:
     other = "input" if kind == "prompt" else "output"
     for each in (f"{kind}_tokens_details", f"{other}_tokens_details"):
         details = usage.get(each)
-        found = _count(details.get(name)) if isinstance(details, dict) else None
+        found = token_count(details.get(name)) if isinstance(details, dict) else None
         if found is not None:
             return found
     return None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from steno.transcripts.importers.documents import read_document
-from steno.transcripts.importers.looking import decoded, listing, moment
+from steno.transcripts.importers.fields import decode_value, listing
 from steno.transcripts.importers.model import Conversation, Entry
 from steno.transcripts.importers.opencode_store import identity_of
 from steno.transcripts.importers.opencode_turns import Turn
+from steno.transcripts.importers.times import read_time
 from steno.wire.providers.reading import mapping, optional_text, text
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def conversations(source: Source) -> Iterator[Conversation]:
         TranscriptError: It is compressed, and zstd is not installed.
     """
     document = read_document(source, "messages")
-    info = mapping(mapping(decoded(document.header)).get("info"))
+    info = mapping(mapping(decode_value(document.header)).get("info"))
     identity = identity_of(
         f"{optional_text(info.get('id')) or source.path.stem}-export",
         info,
@@ -59,20 +60,16 @@ def _entries(document: Document) -> Iterator[Entry]:
     yield Entry(raw=_whole(document.header), kind="session")
     trigger: str | None = None
     for item in document.items:
-        message = mapping(decoded(item.data))
+        message = mapping(decode_value(item.data))
         info = mapping(message.get("info"))
         turn = Turn(text(info.get("id")), info, trigger=trigger)
         rest = {name: value for name, value in message.items() if name != "parts"}
         parts = listing(message.get("parts"))
         raw = _whole(item.data) if not parts else msgspec.json.encode(rest)
-        if not turn.spoken:
-            yield _entry(raw, info, turn.head(), item.offset)
-        for part in parts:
-            held = mapping(part)
-            yield _entry(msgspec.json.encode(part), held, turn.part(held), item.offset)
-        if turn.spoken:
-            yield _entry(raw, info, turn.tail(), item.offset)
-        trigger = turn.compacting or (None if turn.spoken else trigger)
+        encoded = ((msgspec.json.encode(part), mapping(part)) for part in parts)
+        for part, held, tells in turn.tell(encoded):
+            yield _entry(part or raw, held, tells, item.offset)
+        trigger = turn.hands_on
 
 
 def _entry(raw: bytes, held: dict[str, Any], told: Told, offset: int) -> Entry:
@@ -82,7 +79,7 @@ def _entry(raw: bytes, held: dict[str, Any], told: Told, offset: int) -> Entry:
         kind=told.kind,
         facts=told.facts,
         known=told.known,
-        at=moment(times.get("created")) or moment(times.get("start")),
+        at=read_time(times.get("created")) or read_time(times.get("start")),
         id=optional_text(held.get("id")),
         offset=offset,
         guessed=told.guessed if told.facts else None,

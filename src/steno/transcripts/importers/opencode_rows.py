@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from steno.transcripts.importers.looking import amount, between, compact, count, listing, normalised
+from steno.transcripts.importers.fields import between, count, listing
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -21,7 +21,8 @@ from steno.transcripts.importers.model import (
     Summarised,
 )
 from steno.transcripts.importers.opencode_turns import Told, why
-from steno.wire.providers.reading import mapping, optional_text, text
+from steno.transcripts.importers.usage import normalised
+from steno.wire.providers.reading import as_json_text, mapping, money, optional_text, text
 
 _SILENT = frozenset({"agent-switched", "model-switched", "location-switched"})
 COPIED = "that a message is a copy of one in the older table"
@@ -95,7 +96,7 @@ def _replied(row_id: str, data: dict[str, Any]) -> tuple[Fact, ...]:
         reasoning=tokens.get("reasoning"),
         apart=True,
         beside=True,
-        source="partial" if times.get("completed") is None else "provider_final",
+        is_final=times.get("completed") is not None,
     )
     reply = Replied(
         id=row_id or None,
@@ -108,7 +109,7 @@ def _replied(row_id: str, data: dict[str, Any]) -> tuple[Fact, ...]:
         claim=_claim(row_id, data),
         finish_reason=optional_text(data.get("finish")),
         error=None if aborted else error,
-        cost_usd=amount(data.get("cost")) or None,
+        cost_usd=money(data.get("cost")) or None,
         duration_ms=between(times.get("created"), times.get("completed")),
         whole=True,
     )
@@ -131,7 +132,7 @@ def _tool(part: dict[str, Any]) -> tuple[Call, Returned | None]:
     state, times = mapping(part.get("state")), mapping(part.get("time"))
     call_id = text(part.get("callID")) or text(part.get("id"))
     name = text(part.get("name"))
-    call = Call(name=name, id=call_id, arguments=compact(state.get("input")))
+    call = Call(name=name, id=call_id, arguments=as_json_text(state.get("input")))
     status = text(state.get("status"))
     if status not in {"completed", "error"}:
         return call, None

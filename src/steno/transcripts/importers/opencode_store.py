@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from steno.transcripts.importers.fields import decode_value
 from steno.transcripts.importers.linked import Linked, columns
-from steno.transcripts.importers.looking import decoded, moment, row_object
 from steno.transcripts.importers.model import Conversation, Entry, Identity
 from steno.transcripts.importers.opencode_rows import COPIED, created, role_of, row_facts
 from steno.transcripts.importers.opencode_turns import Turn
+from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.verbatim import row_object
 from steno.wire.providers.reading import mapping, optional_text, text
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class _Database:
             yield Entry(
                 raw=row_object(row, json_in=_JSON),
                 kind="session",
-                at=moment(dict(row).get("time_created")),
+                at=read_time(dict(row).get("time_created")),
                 id=session_id,
             )
         told: set[tuple[str, int]] = set()
@@ -113,14 +115,10 @@ class _Database:
             when = created(info)
             if when is not None:
                 told.add((text(info.get("role")), when))
-            if not turn.spoken:
-                yield _entry(row, info, turn.head())
-            for part in self._parts.few_of(turn.id):
-                held = _data(part)
-                yield _entry(part, held, turn.part(held))
-            if turn.spoken:
-                yield _entry(row, info, turn.tail())
-            trigger = turn.compacting or (None if turn.spoken else trigger)
+            parts = ((part, _data(part)) for part in self._parts.few_of(turn.id))
+            for part, held, tells in turn.tell(parts):
+                yield _entry(part or row, held, tells)
+            trigger = turn.hands_on
         for row in self._rows.rows_of(session_id):
             data, kind = _data(row), text(row["type"]) if "type" in row.keys() else ""  # noqa: SIM118 - a row's iterator gives values
             told_of = row_facts(text(row["id"]), kind, data)
@@ -128,7 +126,8 @@ class _Database:
                 told_of = told_of._replace(facts=(), guessed=COPIED)
             yield _entry(row, data, told_of)
         for row in self._todos.rows_of(session_id):
-            yield Entry(raw=row_object(row), kind="todo", at=moment(dict(row).get("time_created")))
+            at = read_time(dict(row).get("time_created"))
+            yield Entry(raw=row_object(row), kind="todo", at=at)
 
 
 def identity_of(
@@ -157,7 +156,7 @@ def identity_of(
     return Identity(
         format="opencode",
         id=session_id,
-        began=moment(began),
+        began=read_time(began),
         cwd=optional_text(directory),
         program=f"opencode {version}" if version else "opencode",
         parent=optional_text(parent),
@@ -176,9 +175,9 @@ def _entry(row: sqlite3.Row, data: dict[str, Any], told: Told) -> Entry:
         kind=told.kind,
         facts=told.facts,
         known=told.known,
-        at=moment(times.get("created"))
-        or moment(times.get("start"))
-        or moment(cells.get("time_created")),
+        at=read_time(times.get("created"))
+        or read_time(times.get("start"))
+        or read_time(cells.get("time_created")),
         id=optional_text(cells.get("id")),
         guessed=told.guessed if told.facts or told.guessed == COPIED else None,
     )
@@ -186,4 +185,4 @@ def _entry(row: sqlite3.Row, data: dict[str, Any], told: Told) -> Entry:
 
 def _data(row: sqlite3.Row) -> dict[str, Any]:
     data = dict(row).get("data")
-    return mapping(decoded(data)) if isinstance(data, str | bytes) else {}
+    return mapping(decode_value(data)) if isinstance(data, str | bytes) else {}

@@ -12,13 +12,13 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from steno.storage.foreign import open_foreign
-from steno.transcripts.importers.looking import amount, decoded, embedded, moment
+from steno.transcripts.importers.fields import amount, decode_value
 from steno.transcripts.importers.model import Conversation, Entry
 from steno.transcripts.importers.opencode_store import identity_of
 from steno.transcripts.importers.opencode_turns import Turn
+from steno.transcripts.importers.times import read_time
+from steno.transcripts.importers.verbatim import file_text
 from steno.transcripts.values import Flaw
 from steno.wire.providers.reading import mapping, optional_text, text
 
@@ -118,27 +118,24 @@ def conversations(source: Source) -> Iterator[Conversation]:
 
 def _entries(source: Source, session_id: str, place: _Place, info: _Read | None) -> Iterator[Entry]:
     if info is not None:
-        at = moment(mapping(info.told.get("time")).get("created"))
-        yield Entry(raw=_raw(info), kind="session", known=bool(info.told), at=at, id=session_id)
+        at = read_time(mapping(info.told.get("time")).get("created"))
+        raw, known = file_text(info.data), bool(info.told)
+        yield Entry(raw=raw, kind="session", known=known, at=at, id=session_id)
     trigger: str | None = None
     for message in _ordered(source, place.messages):
         turn = Turn(
             text(message.told.get("id")) or message.path.stem, message.told, trigger=trigger
         )
-        if not turn.spoken:
-            yield _entry(message, turn.head())
-        for path in _files(place.parts / message.path.stem):
-            part = _read(source, path)
-            if part is not None:
-                yield _entry(part, turn.part(part.told))
-        if turn.spoken:
-            yield _entry(message, turn.tail())
-        trigger = turn.compacting or (None if turn.spoken else trigger)
+        files = _files(place.parts / message.path.stem)
+        parts = ((part, part.told) for path in files if (part := _read(source, path)) is not None)
+        for part, _held, tells in turn.tell(parts):
+            yield _entry(part or message, tells)
+        trigger = turn.hands_on
     todos = source.path / "todo" / f"{session_id}.json"
     if todos.is_file():
         todo = _read(source, todos)
         if todo is not None:
-            yield Entry(raw=_raw(todo), kind="todo")
+            yield Entry(raw=file_text(todo.data), kind="todo")
 
 
 def _places(root: Path) -> dict[str, _Place]:
@@ -177,24 +174,20 @@ def _read(source: Source, path: Path, *, silent: bool = False) -> _Read | None:
         if not silent:
             source.skip(f"can't be read: {error.strerror}")
         return None
-    value = decoded(data)
+    value = decode_value(data)
     if value is None and not silent:
         source.flaws.append(Flaw(0, len(data), "syntax", 0, path.name))
     return _Read(path, data, mapping(value))
 
 
-def _raw(file: _Read) -> bytes:
-    return msgspec.json.encode(embedded(file.data.strip()))
-
-
 def _entry(file: _Read, told: Told) -> Entry:
     times = mapping(file.told.get("time"))
     return Entry(
-        raw=_raw(file),
+        raw=file_text(file.data),
         kind=told.kind,
         facts=told.facts,
         known=told.known and bool(file.told),
-        at=moment(times.get("created")) or moment(times.get("start")),
+        at=read_time(times.get("created")) or read_time(times.get("start")),
         id=optional_text(file.told.get("id")) or file.path.stem,
         guessed=told.guessed if told.facts else None,
     )

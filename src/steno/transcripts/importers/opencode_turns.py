@@ -14,9 +14,9 @@ says which: it is the sum of all, cached and reasoning tokens included.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from steno.transcripts.importers.looking import amount, between, compact, count, flag, normalised
+from steno.transcripts.importers.fields import between, count, flag
 from steno.transcripts.importers.model import (
     Aborted,
     Call,
@@ -27,10 +27,15 @@ from steno.transcripts.importers.model import (
     Said,
     Summarised,
 )
-from steno.wire.providers.reading import mapping, optional_text, text
+from steno.transcripts.importers.usage import normalised
+from steno.wire.providers.reading import as_json_text, mapping, money, optional_text, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from steno.events.parts import Tokens
+
+Part = TypeVar("Part")
 
 _ABORTED = "MessageAbortedError"
 _INVALID = "invalid"
@@ -95,6 +100,29 @@ class Turn:
         """Whether the model speaks in it."""
         return self._info.get("role") == "assistant"
 
+    @property
+    def hands_on(self) -> str | None:
+        """What brought about a compaction that the next message of the model's may hold."""
+        return self.compacting or (None if self.spoken else self._trigger)
+
+    def tell(
+        self, parts: Iterable[tuple[Part, dict[str, Any]]]
+    ) -> Iterator[tuple[Part | None, dict[str, Any], Told]]:
+        """Tell a message and its parts, in the order in which they come to be known.
+
+        Args:
+            parts: The parts as their source has them, each with its JSON.
+
+        Yields:
+            The part, None for the message itself; its JSON; and what it tells.
+        """
+        if not self.spoken:
+            yield None, self._info, self.head()
+        for part, held in parts:
+            yield part, held, self.part(held)
+        if self.spoken:
+            yield None, self._info, self.tail()
+
     def head(self) -> Told:
         """Tell what the row of a user's message tells, before its parts."""
         role = self._info.get("role")
@@ -140,7 +168,7 @@ class Turn:
         if self._replied or tokens is not None or whole is not None or (error and not aborted):
             facts += self._reply(
                 tokens=tokens,
-                cost_usd=None if self._counted else amount(info.get("cost")) or None,
+                cost_usd=None if self._counted else money(info.get("cost")) or None,
                 finish_reason=None if self._counted else optional_text(info.get("finish")),
                 duration_ms=whole if not self._step else None,
                 error=None if aborted else error,
@@ -215,7 +243,7 @@ class Turn:
         wrong = name == _INVALID
         if wrong:
             name = text(mapping(given).get("tool")) or name
-        arguments = compact(given) if given else text(state.get("raw")) or compact(given)
+        arguments = as_json_text(given) if given else text(state.get("raw")) or as_json_text(given)
         call = Call(name=name, id=call_id, arguments=arguments)
         facts = self._reply(calls=(call,))
         status = text(state.get("status"))
@@ -244,7 +272,7 @@ class Turn:
         self._counted |= tokens is not None
         facts = self._reply(
             tokens=tokens,
-            cost_usd=amount(part.get("cost")) or None if tokens is not None else None,
+            cost_usd=money(part.get("cost")) or None if tokens is not None else None,
             finish_reason=optional_text(part.get("reason")),
         )
         self._stepped = True
@@ -281,7 +309,7 @@ def tokens_of(value: Any, *, ended: bool) -> tuple[Tokens | None, str | None]:
         reasoning=reasoning,
         apart=True,
         beside=beside,
-        source="provider_final" if ended else "partial",
+        is_final=ended,
     )
     return counts, guessed if counts is not None else None
 

@@ -8,11 +8,12 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
 from msgspec import Struct
 
 from steno.storage.compressed import open_text, plain_name
 from steno.storage.foreign import MAGIC, open_foreign
+from steno.transcripts.importers.fields import decode_value
+from steno.transcripts.importers.linked import columns
 from steno.transcripts.values import Flaw, Value, read_values
 
 if TYPE_CHECKING:
@@ -106,13 +107,7 @@ def probe(path: Path) -> Probe:
 def _tables(path: Path) -> dict[str, frozenset[str]]:
     with contextlib.suppress(sqlite3.Error), open_foreign(path) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {
-            table: frozenset(
-                name
-                for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-            )
-            for (table,) in found
-        }
+        return {table: columns(connection, table) for (table,) in found}
     return {}
 
 
@@ -121,8 +116,9 @@ def _first(head: bytes) -> Iterator[Any]:
     for count, value in enumerate(read_values(io.BytesIO(head), flaws)):
         if count >= _FIRST:
             return
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            yield msgspec.json.decode(value.data)
+        found = decode_value(value.data)
+        if found is not None:
+            yield found
 
 
 class Format(Protocol):

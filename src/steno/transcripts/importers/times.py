@@ -1,9 +1,15 @@
-"""Times as other programs write them."""
+"""Times as other programs write them.
+
+Strategy: text of ISO 8601, seconds and milliseconds are read wherever a time may stand; which of
+them a program writes has changed from version to version. What is no time is None, never an error.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from steno.transcripts.importers.fields import amount
 
 if TYPE_CHECKING:
     from steno.transcripts.importers.source import Probe
@@ -20,22 +26,19 @@ def read_time(value: Any) -> datetime | None:
     """Read a time: ISO 8601 text, or seconds or milliseconds since 1970.
 
     Returns:
-        An aware time in UTC; None for anything else. Times without an offset are UTC.
+        An aware time in UTC; None for anything else, and for what no calendar holds. Times without
+        an offset are UTC. Zero and less stand for times that nobody knew.
     """
-    if isinstance(value, str):
-        try:
-            stamp = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        try:
-            return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
-        except OverflowError:  # within a day of the first or the last year
-            return stamp.replace(tzinfo=UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
     try:
-        seconds = value / 1000 if abs(value) >= _MILLISECONDS else value
-        return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(value, str):
+            stamp = datetime.fromisoformat(value.strip())
+            if stamp.tzinfo is UTC:  # as most are
+                return stamp
+            return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
+        number = amount(value)
+        if not number:
+            return None
+        return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS else number, UTC)
     except (OverflowError, OSError, ValueError):
         return None
 

@@ -107,6 +107,31 @@ def test_one_request():
     assert assembler.tally.output_tokens == 10
 
 
+def test_notices_follow_the_reply():
+    """A notice that comes while a reply may go on is read behind it, where it was written."""
+    said, replied = turn(1)
+    story = Story().tell(*said).tell(*replied).tell(Noted(text="compressed")).tell(*turn(2)[0])
+    events, _ = assemble(story)
+
+    told = [type_of(event) if not getattr(event, "text", "") else event.text for event in events]
+    assert told.index("completed") < told.index("compressed") < told.index("started", 3)
+
+
+def test_bounded_notices():
+    """However many notices follow a reply, few of them wait for its end."""
+    story = Story().tell(*turn(1)[1])
+    for _ in range(1_500):
+        story.tell(Noted(text="still there"))
+    assembler = Assembler(
+        "s", format_name="toy", origin="toy", fallback=BEGAN, claims=Claims(), known=None
+    )
+    early = [event for entry in story.entries for event in assembler.feed(entry)]
+    late = assembler.finish()
+
+    assert len([*early, *late]) == len(assemble(story)[0])
+    assert sum(getattr(event, "text", "") == "still there" for event in late) == 1_000
+
+
 def test_entries_are_kept_verbatim():
     """Each entry stands in an event of its own, byte for byte, also one that tells nothing."""
     story = (
@@ -398,3 +423,79 @@ def test_entry_over_several_lines():
     line, _ = LineEncoder("r").encode(events[0], 1)
     assert line.count(b"\n") == 1
     assert decode_line(line).entry == {"a": "x\n"}
+
+
+def retold(number, output=10, **details):
+    """Tell a question and its answer in another form, as another source of the session does."""
+    said, (reply,) = turn(number, output, **details)
+    again = msgspec.structs.replace(reply, id=f"row {number}")
+    return (
+        Story()
+        .tell(*said, raw=b'{"row":"question"}', id="q")
+        .tell(again, raw=b'{"row":"answer"}', id="a")
+    )
+
+
+def test_reply_in_two_forms():
+    """A reply that another source of the same session tells, too, stays one request."""
+    claims = Claims()
+    said, replied = turn(1)
+    first, _ = assemble(Story().tell(*said).tell(*replied), claims=claims)
+    second, assembler = assemble(retold(1), claims=claims, known=learn(first))
+
+    assert types(second) == []
+    of_reply = {event.request_id for event in second if event.entry_id == "a"}
+    assert of_reply == {facts(first)[0].request_id}
+    assert assembler.tally.output_tokens == 10
+
+
+def test_better_copy_in_another_form():
+    """The form that knows the greater count tells the request anew, under the same id."""
+    claims = Claims()
+    said, replied = turn(1, output=10)
+    first, _ = assemble(Story().tell(*said).tell(*replied), claims=claims)
+    second, _ = assemble(retold(1, output=25), claims=claims, known=learn(first))
+
+    assert types(second) == ["response_recorded", "completed"]
+    assert {event.request_id for event in facts(second)} == {facts(first)[0].request_id}
+    assert facts(second)[0].tokens.output == 25
+
+
+def test_reply_twice_in_one_source():
+    """A source that holds a reply in two forms counts it once."""
+    said, replied = turn(1)
+    story = Story().tell(*said).tell(*replied)
+    story.entries += retold(1).entries
+    events, assembler = assemble(story)
+
+    assert types(events) == ["started", "request_recorded", "response_recorded", "completed"]
+    assert (assembler.tally.output_tokens, assembler.tally.messages["assistant"]) == (10, 1)
+
+
+def test_interrupted_before_a_second_form():
+    """What an import that was cut short has not told is told by the other form."""
+    claims = Claims()
+    said, replied = turn(1)
+    first, _ = assemble(Story().tell(*said).tell(*replied), claims=claims)
+    held = [event for event in first if type_of(event) != "completed"]
+    second, _ = assemble(retold(1), claims=claims, known=learn(held))
+
+    assert types(second) == ["completed"]
+
+
+def test_calls_without_ids():
+    """Where a source has no ids, results find the calls of their tools, in order."""
+    calls = (Call("look"), Call("dig"), Call("look"))
+    story = Story().tell(Replied(id="m", text="x", calls=calls))
+    story.tell(Returned(name="dig", output="dug")).tell(Returned(name="look", output="one"))
+    story.tell(Returned(output="two")).tell(Returned(name="none", output="lost"))
+    events, _ = assemble(story)
+
+    tools = [event for event in facts(events) if type_of(event) == "tool_call_recorded"]
+    called = [event.tool_call_id for event in tools if event.tool_arguments is not None]
+    assert len(set(called)) == 3
+    assert [(each.tool_call_id, each.tool_output) for each in tools[3:]] == [
+        (called[1], "dug"), (called[0], "one"), (called[2], "two"), ("", "lost"),
+    ]  # fmt: skip
+    again, _ = assemble(story, known=learn(events))
+    assert facts(again) == []

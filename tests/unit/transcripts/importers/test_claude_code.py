@@ -58,6 +58,15 @@ def test_recognised(path):
         {"display": "hello", "timestamp": 1, "project": "/p", "sessionId": "s"},
         {"traceSchema": "openclaw-trajectory", "type": "session.started", "sessionId": "s"},
         {"type": "started", "key": "k", "agentId": "a"},
+        {
+            "uuid": "u",
+            "parentUuid": None,
+            "sessionId": "s",
+            "type": "user",
+            "cwd": "/p",
+            "version": "0.21.1",
+            "message": {"role": "user", "parts": [{"text": "hello"}]},
+        },
         ["user"],
     ],
 )

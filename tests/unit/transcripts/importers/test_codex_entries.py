@@ -102,6 +102,16 @@ def test_injected():
     assert reading.event("user_message", message="x", kind="user_instructions").facts == ()
 
 
+def test_interrupted():
+    """The note of an interruption stands before the event: the reply before it was cut short."""
+    entry = Reading().message("user", "<turn_aborted>\nThe user did so.\n</turn_aborted>")
+
+    assert entry.facts == (
+        Aborted(error="cancelled: interrupted"),
+        Said("developer", "<turn_aborted>\nThe user did so.\n</turn_aborted>"),
+    )
+
+
 def test_thoughts_once():
     """Parts of a summary that events have told are not told again, the others are."""
     reading = Reading()

@@ -25,6 +25,20 @@ def test_injected(text, injected):
     assert items.is_injected(text) is injected
 
 
+@pytest.mark.parametrize(
+    ("text", "is_interruption"),
+    [
+        ("<turn_aborted>\nThe user did so.\n</turn_aborted>", True),
+        ("\n<turn_aborted>", True),
+        ("What is <turn_aborted>?", False),
+        ("", False),
+    ],
+)
+def test_interruption(text, is_interruption):
+    """The program notes an interruption in the user's name."""
+    assert items.is_interruption(text) is is_interruption
+
+
 def test_message_text():
     """The texts of a message count, a refusal too; images do not."""
     content = [

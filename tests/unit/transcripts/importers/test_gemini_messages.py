@@ -130,6 +130,26 @@ def test_parts():
     assert reply.calls == (Call("ls", "c", "{}"),)
 
 
+@pytest.mark.parametrize(
+    ("asked", "run", "calls"),
+    [
+        ([("a", "ls")], [("a", "ls")], ["a"]),
+        ([("a", "ls")], [("ls_1", "ls")], ["ls_1"]),
+        ([("a", "ls"), ("b", "ls")], [("ls_1", "ls")], ["ls_1", "b"]),
+        ([("a", "ls"), ("b", "cat")], [("b", "cat")], ["b", "a"]),
+        ([("", "ls")], [("ls_1", "ls")], ["ls_1"]),
+        ([("a", "ls")], [], ["a"]),
+    ],
+)
+def test_calls_once(asked, run, calls):
+    """A call that stands in the content and beside it is one, also where its id was changed."""
+    content = [{"functionCall": {"id": named, "name": name}} for named, name in asked]
+    tools = [{"id": named, "name": name} for named, name in run]
+    (reply, *_), _guessed = take({"type": "gemini", "content": content, "toolCalls": tools})
+
+    assert [call.id for call in reply.calls] == calls
+
+
 def test_claims():
     """An id that is unique is a claim by itself, any other one within its conversation."""
     facts, _guessed = Messages("s").take({"id": "m1", "type": "gemini"})

@@ -1,5 +1,6 @@
 """Files become sessions, once, and whatever goes wrong is in the report."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -99,6 +100,21 @@ def test_copies_of_a_fork(home):
         "SELECT COUNT(*) FROM (SELECT 1 FROM session_stats GROUP BY request_id HAVING COUNT(*) > 1)"
     ) == [(0,)]
     assert sum(report.tally.replayed for report in reports.values()) > 0
+
+
+def test_fork_of_any_name(home, tmp_path):
+    """A fork begins with its parent's lines: the file that was written first counts them."""
+    names = ("ffffffff-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
+    for at, name in enumerate(names):
+        told = {"type": "assistant", "uuid": "u", "parentUuid": None, "requestId": "r"}
+        told |= {"sessionId": name, "timestamp": "2026-03-01T12:00:00Z"}
+        told["message"] = {"id": "m", "role": "assistant", "usage": {"output_tokens": 7}}
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(json.dumps(told))
+        os.utime(path, (1_800_000_000 + at, 1_800_000_000 + at))
+    reports = home.run(*sorted(tmp_path.glob("*.jsonl")))
+
+    assert [reports[f"{name}.jsonl"].tally.output_tokens for name in names] == [7, 0]
 
 
 def test_claims_come_back(home, tmp_path):
@@ -265,3 +281,20 @@ def test_unknown_format(home):
     with pytest.raises(steno.TranscriptError, match="no format 'word'") as caught:
         home.run(CLAUDE, format_name="word")
     assert "claude-code" in caught.value.hint
+
+
+def test_database_of_a_newer_version(home, tmp_path):
+    """A database whose rows a newer version of its program has changed adds nothing again."""
+    path = tmp_path / "logs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((DATA / "llm" / "logs-old.sql").read_text())
+    home.run(path)
+    before = (home.output_tokens, home.ask("SELECT SUM(requests) FROM session_stats"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE responses ADD COLUMN later TEXT DEFAULT 'x'")
+        connection.execute("ALTER TABLE tool_calls ADD COLUMN later TEXT")
+        connection.commit()
+    (report,) = home.run(path).values()
+
+    assert report.status == "imported"
+    assert (home.output_tokens, home.ask("SELECT SUM(requests) FROM session_stats")) == before

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from steno.transcripts.importers.keeping import Keeper, Read
+from steno.transcripts.importers.keeping import Keeper, Read, is_aside
 from steno.transcripts.importers.model import Entry, Noted, Said
 from steno.transcripts.importers.tallies import Tally
 
@@ -42,6 +42,31 @@ def test_copies():
     assert [event.text for event in out] == ["x", "y"]
 
 
+def test_instructions():
+    """Instructions stand in no other event: their text is kept, and so are notices beside words."""
+    keeping, out = keeper()
+    keeping.take(read("asked", Said("user", "x")), None)
+    keeping.take(read("instructions", Said("developer", "be brief")), None)
+    keeping.take(read("both", Said("user", "y"), Noted(text="a title")), None)
+    keeping.settle(None)
+
+    assert [(event.told, event.role, event.text) for event in out] == [
+        (True, "user", ""),
+        (False, "developer", "be brief"),
+        (False, None, "a title"),
+    ]
+
+
+def test_asides():
+    """Notices and copies stand beside what was said; settings and words do not."""
+    copied = Entry(raw=b"{}", kind="line", replayed_from="other", facts=(Said("user", "x"),))
+
+    assert is_aside(read("notice", Noted(text="x")).entry)
+    assert is_aside(copied)
+    assert not is_aside(read("setting").entry)
+    assert not is_aside(read("words", Noted(text="x"), Said("user", "y")).entry)
+
+
 def test_known_entries():
     """An entry that the transcript holds is not kept again."""
     keeping, out = keeper()
@@ -58,3 +83,16 @@ def test_bound():
         keeping.take(read(f"progress {number}"), None)
 
     assert len(out) == 2_001
+
+
+def test_bytes_that_are_no_text():
+    """An entry that is no UTF-8 is kept as text all the same; one that is stays as it is."""
+    keeping, out = keeper()
+    for raw in (b'{"a":"\xff\xfe"}', '{"a":"\u00fc"}'.encode()):
+        entry = Entry(raw=raw, kind="line")
+        keeping.take(Read(entry, "key", AT, fresh=True, known=""), None)
+
+    assert [bytes(event.entry).decode() for event in out] == [
+        '{"a":"\ufffd\ufffd"}',
+        '{"a":"\u00fc"}',
+    ]

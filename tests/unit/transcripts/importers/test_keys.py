@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 import msgspec
 
 from steno.events.model import Compacted, Completed, ToolCallRecorded
-from steno.transcripts.importers.keys import identify, key_of, size_of, what_is_told
+from steno.identity import new_recorder_id
+from steno.transcripts.importers.keys import (
+    identify,
+    is_import,
+    key_of,
+    recorder_of,
+    size_of,
+    what_is_told,
+)
 from steno.transcripts.importers.model import Entry
 
 IDS = "s", "r", datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,6 +32,13 @@ def test_requests():
     assert identify("s", "k") == identify("s", "k")
     assert len({identify("s", "k"), identify("t", "k"), identify("s", "l")}) == 3
     assert identify("\ud800", "k").startswith("req-")
+
+
+def test_recorders():
+    """A session's imported events have the same recorder for ever, which no other one can have."""
+    assert recorder_of("a") == recorder_of("a") != recorder_of("b")
+    assert is_import(recorder_of("a"))
+    assert not any(is_import(new_recorder_id()) for _ in range(100))
 
 
 def test_events():

@@ -14,7 +14,7 @@ from steno.query.reindex import reindex
 from steno.storage.compressed import pack
 from steno.transcripts.importers.claims import Claims
 from steno.transcripts.importers.exchanges import Asked, Reply
-from steno.transcripts.importers.landing import Landing, learn_lines, read_header_of, recorder_of
+from steno.transcripts.importers.landing import Landing, learn_lines, read_header_of
 from steno.transcripts.importers.model import Call, Replied
 from steno.transcripts.reader import read_transcript
 
@@ -152,11 +152,6 @@ def test_without_index(tmp_path):
     landing.close()
 
     assert [path.name for path in tmp_path.iterdir()] == ["sessions"]
-
-
-def test_same_recorder():
-    """A session's imported events have the same recorder for ever, other sessions another one."""
-    assert recorder_of("a") == recorder_of("a") != recorder_of("b")
 
 
 def test_beside_a_recorder(landing, tmp_path):

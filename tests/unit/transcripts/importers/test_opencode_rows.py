@@ -52,7 +52,13 @@ def test_a_reply_with_its_tools() -> None:
     assert (reply.text, reply.thinking, reply.finish_reason) == ("Yes.", "Hm.", "tool-calls")
     assert reply.calls == (Call(name="bash", id="c1", arguments='{"command":"ls"}'),)
     assert reply.tokens == Tokens(
-        input=14, output=7, reasoning=2, cache_read=3, cache_creation=1, source="provider_final"
+        input=14,
+        output=7,
+        reasoning=2,
+        cache_read=3,
+        cache_creation=1,
+        thinking_percentage=28.57,
+        source="provider_final",
     )
     assert (reply.cost_usd, reply.duration_ms) == (0.25, 900)
     assert returned == Returned(call_id="c1", name="bash", output="a", success=True, duration_ms=20)

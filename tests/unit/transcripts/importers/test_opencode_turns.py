@@ -229,3 +229,26 @@ def test_no_field_raises(value: Any) -> None:
     turn.part({"type": "text", "text": "x"})
     turn.tail()
     Turn("msg_1", {**info, "role": value}).head()
+
+
+def test_in_which_order_a_message_is_told() -> None:
+    """The user's row comes before its parts, the model's behind them; parts come as given."""
+    part = {"type": "text", "text": "Hello"}
+    asked = Turn("msg_0", {"role": "user"})
+
+    assert [(given, told.kind) for given, _held, told in asked.tell([("file", part)])] == [
+        (None, "message/user"), ("file", "part/text"),
+    ]  # fmt: skip
+    assert [(given, told.kind) for given, _held, told in spoken().tell([("file", part)])] == [
+        ("file", "part/text"), (None, "message/assistant"),
+    ]  # fmt: skip
+
+
+def test_what_asks_for_a_compaction_is_handed_on() -> None:
+    """What the user's message asks for is there for the model's next one, and not for others."""
+    asked = Turn("msg_0", {"role": "user"})
+    list(asked.tell([("file", {"type": "compaction", "auto": True})]))
+    between = Turn("msg_1", {"role": "user"}, trigger=asked.hands_on)
+
+    assert (asked.hands_on, between.hands_on) == ("auto", "auto")
+    assert Turn("msg_2", {"role": "assistant"}, trigger="auto").hands_on is None
