@@ -27,59 +27,59 @@ from steno.errors import (
     TranscriptError,
     WriteError,
 )
-from steno.events.header import Header
-from steno.events.model import (
-    ArtefactSaved,
-    Compacted,
-    Completed,
-    EntryImported,
-    Event,
-    Gap,
-    LogRecorded,
-    RequestRecorded,
-    ResponseRecorded,
-    Rotated,
-    Started,
-    StatsSnapshot,
-    StatsUpdated,
-    StreamStarted,
-    ToolCallRecorded,
-    UnknownEvent,
-)
-from steno.events.parts import (
-    Alteration,
-    CostEstimate,
-    SessionMetadata,
-    StreamingStats,
-    Tokens,
-    TokenTotals,
-    ToolCallStats,
-    ToolStats,
-    ToolUsageSummary,
-)
-from steno.events.processors import Processor
-from steno.opening import from_config, open_archivist
-from steno.opening import open_recorder as open  # noqa: A004 - `steno.open` reads as it should
-from steno.recording.builder import RecorderBuilder
-from steno.recording.context import Scope, current_scope
-from steno.recording.recorder import Recorder
-from steno.recording.request import Request
-from steno.recording.session import Session
-from steno.recording.statistics import RecorderStats, WriterStats
 from steno.version import VERSION
-from steno.writers.base import Batch, Writer
-from steno.writers.jsonl import JsonlWriter
 
 TYPE_CHECKING = False
 __version__ = VERSION
 if TYPE_CHECKING:
     from steno.archives.archivist import Archivist
     from steno.archives.scoping import archived_scope
+    from steno.events.header import Header
+    from steno.events.model import (
+        ArtefactSaved,
+        Compacted,
+        Completed,
+        EntryImported,
+        Event,
+        Gap,
+        LogRecorded,
+        RequestRecorded,
+        ResponseRecorded,
+        Rotated,
+        Started,
+        StatsSnapshot,
+        StatsUpdated,
+        StreamStarted,
+        ToolCallRecorded,
+        UnknownEvent,
+    )
+    from steno.events.parts import (
+        Alteration,
+        CostEstimate,
+        SessionMetadata,
+        StreamingStats,
+        Tokens,
+        TokenTotals,
+        ToolCallStats,
+        ToolStats,
+        ToolUsageSummary,
+    )
+    from steno.events.processors import Processor
     from steno.logs.capture import configure_logging, restore_logging
     from steno.logs.carrying import ScopedThreadPoolExecutor, carry_scope
     from steno.logs.levels import resolve_level
     from steno.logs.lines import LogLine
     from steno.logs.scope import LogScope, log_scope
+    from steno.opening import from_config, open_archivist
+    from steno.opening import open_recorder as open  # noqa: A004 - `steno.open` reads as it should
+    from steno.recording.builder import RecorderBuilder
+    from steno.recording.context import Scope, current_scope
+    from steno.recording.recorder import Recorder
+    from steno.recording.request import Request
+    from steno.recording.session import Session
+    from steno.recording.statistics import RecorderStats, WriterStats
+    from steno.writers.base import Batch, Writer
+    from steno.writers.jsonl import JsonlWriter
     from steno.writers.sqlite import SqliteWriter
 
 __all__ = [
@@ -147,28 +147,69 @@ __all__ = [
 ]
 
 
-_LATER = {
-    "Archivist": "steno.archives.archivist",
-    "archived_scope": "steno.archives.scoping",
-    "LogLine": "steno.logs.lines",
-    "LogScope": "steno.logs.scope",
-    "ScopedThreadPoolExecutor": "steno.logs.carrying",
-    "SqliteWriter": "steno.writers.sqlite",
-    "carry_scope": "steno.logs.carrying",
-    "configure_logging": "steno.logs.capture",
-    "log_scope": "steno.logs.scope",
-    "resolve_level": "steno.logs.levels",
-    "restore_logging": "steno.logs.capture",
+_MODULES = {
+    "steno.archives.archivist": ("Archivist",),
+    "steno.archives.scoping": ("archived_scope",),
+    "steno.events.header": ("Header",),
+    "steno.events.model": (
+        "ArtefactSaved",
+        "Compacted",
+        "Completed",
+        "EntryImported",
+        "Event",
+        "Gap",
+        "LogRecorded",
+        "RequestRecorded",
+        "ResponseRecorded",
+        "Rotated",
+        "Started",
+        "StatsSnapshot",
+        "StatsUpdated",
+        "StreamStarted",
+        "ToolCallRecorded",
+        "UnknownEvent",
+    ),
+    "steno.events.parts": (
+        "Alteration",
+        "CostEstimate",
+        "SessionMetadata",
+        "StreamingStats",
+        "TokenTotals",
+        "Tokens",
+        "ToolCallStats",
+        "ToolStats",
+        "ToolUsageSummary",
+    ),
+    "steno.events.processors": ("Processor",),
+    "steno.logs.capture": ("configure_logging", "restore_logging"),
+    "steno.logs.carrying": ("ScopedThreadPoolExecutor", "carry_scope"),
+    "steno.logs.levels": ("resolve_level",),
+    "steno.logs.lines": ("LogLine",),
+    "steno.logs.scope": ("LogScope", "log_scope"),
+    "steno.opening": ("from_config", "open", "open_archivist"),
+    "steno.recording.builder": ("RecorderBuilder",),
+    "steno.recording.context": ("Scope", "current_scope"),
+    "steno.recording.recorder": ("Recorder",),
+    "steno.recording.request": ("Request",),
+    "steno.recording.session": ("Session",),
+    "steno.recording.statistics": ("RecorderStats", "WriterStats"),
+    "steno.writers.base": ("Batch", "Writer"),
+    "steno.writers.jsonl": ("JsonlWriter",),
+    "steno.writers.sqlite": ("SqliteWriter",),
 }
-"""What is loaded when it is first named: the database driver, ``logging`` and thread pools."""
+"""Where the public names live. All but the errors are loaded when they are first named: a command
+that only reads needs no recorder, and a program that says `import steno` waits for nothing."""
+
+_LATER = {name: module for module, names in _MODULES.items() for name in names}
+_OTHER_NAMES = {"open": "open_recorder"}
 
 
 def __getattr__(name: str) -> object:
-    """Load what not every program needs, when it is first named."""
+    """Load a public name when it is first named."""
     if name in _LATER:
         from importlib import import_module
 
-        value: object = getattr(import_module(_LATER[name]), name)
+        value: object = getattr(import_module(_LATER[name]), _OTHER_NAMES.get(name, name))
         globals()[name] = value
         return value
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -54,3 +56,18 @@ def test_version():
 
     assert project["tool"]["hatch"]["version"]["path"] == "src/steno/version.py"
     assert releases[0] == VERSION
+
+
+def test_public_names():
+    """Every public name can be loaded, and `import steno` loads nothing of it before."""
+    script = (
+        "import sys, steno\n"
+        "early = [name for name in sys.modules if name.startswith('steno.')]\n"
+        "assert set(early) <= {'steno.errors', 'steno.version'}, early\n"
+        "print(*[name for name in steno.__all__ if getattr(steno, name) is None])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

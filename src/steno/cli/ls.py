@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -72,6 +74,8 @@ def command(
       steno ls --agent main --kind cron
       steno ls --state failed --json | jq -r .session_id
     """
+    # When the process ends there is no garbage worth looking for, which would take 10 ms of it.
+    atexit.register(gc.freeze)
     sessions, index = index_places(home, config_path)
     wanted = SessionFilter(
         key=key,
@@ -97,8 +101,8 @@ def command(
         _COLUMNS,
         [
             (
-                (row.started_at or "")[:19].replace("T", " "), row.session_id, row.session_key, row.user_id,
-                row.state, number(row.requests), row.model, number(row.input_tokens),
+                (row.started_at or "")[:19].replace("T", " "), row.session_id, row.session_key,
+                row.user_id, row.state, number(row.requests), row.model, number(row.input_tokens),
                 number(row.output_tokens), number(row.tool_calls), milliseconds(row.duration_ms),
             )
             for row in rows

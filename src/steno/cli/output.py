@@ -6,6 +6,7 @@ direction of writing never reach the terminal as they are.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,7 +42,11 @@ def clean(value: object, *, lines: bool = False) -> str:
 def print_json(rows: Iterable[object]) -> None:
     """Print one JSON object per line."""
     for row in rows:
-        print_line(_encode(row))
+        try:
+            line = _encode(row)
+        except UnicodeEncodeError:  # the name of a file need not be text
+            line = json.dumps(msgspec.to_builtins(row, enc_hook=str)).encode()
+        print_line(line)
 
 
 def print_line(line: bytes) -> None:

@@ -92,10 +92,10 @@ _NEWEST = 1000
 """Sessions among which is looked at first."""
 
 _IN_STATE = {
-    RUNNING: "(open_requests <> 0 OR success IS NULL)",
-    OK: "open_requests = 0 AND success IS NOT 0",
-    FAILED: "open_requests = 0 AND success = 0 AND finish_reason IS NOT 'interrupted'",
-    INTERRUPTED: "(open_requests <> 0 OR finish_reason = 'interrupted')",
+    RUNNING: "(success IS NULL OR open_requests <> 0)",
+    OK: "success IS NOT 0 AND open_requests = 0",
+    FAILED: "success = 0 AND finish_reason IS NOT 'interrupted' AND open_requests = 0",
+    INTERRUPTED: "(finish_reason = 'interrupted' OR open_requests <> 0)",
 }
 """What holds for every session in a state; of failed ones it is all that does."""
 
@@ -108,8 +108,8 @@ _WORDS = {
 }
 """Words of which one stands in every key of a kind; in others it is the kind itself."""
 
-_WORD_IN_REST = """(session_key LIKE '%:%:%{0}%' OR session_key LIKE '%{0}%'
-    AND ltrim(ltrim(session_key, ' ' || char(9, 10, 13)), ':') NOT LIKE 'agent:%')"""
+_WORD_IN_REST = """(session_key LIKE '%{0}%' AND (session_key LIKE '%:%:%{0}%'
+    OR ltrim(ltrim(session_key, ' ' || char(9, 10, 13)), ':') NOT LIKE 'agent:%'))"""
 """A word stands behind the agent's name, or anywhere in a key that names none."""
 
 

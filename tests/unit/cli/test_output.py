@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import json
+import os
 import re
 
 import pytest
@@ -13,6 +15,7 @@ from steno.cli.output import (
     milliseconds,
     number,
     print_csv,
+    print_json,
     print_line,
     print_table,
 )
@@ -91,3 +94,12 @@ def test_csv_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     print_csv(("x",), [("\x1b[2J",)])
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_json_of_names_that_are_no_text(capsys):
+    """The name of a file may hold bytes that are no text: it is printed so that it can be found."""
+    name = os.fsdecode(b"\xff.jsonl")
+    print_json([{"path": name, "size": 1}, {"path": "b"}])
+
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first, second) == ({"path": name, "size": 1}, {"path": "b"})

@@ -1,5 +1,6 @@
 """Reading a transcript as far as it goes."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,8 @@ import steno
 from steno.errors import TranscriptError
 from steno.events.codec import LineEncoder, encode_header
 from steno.events.header import Header, make_header
-from steno.transcripts.reader import read_header, read_transcript
+from steno.storage.compressed import load_zstd
+from steno.transcripts.reader import read_header, read_identity, read_transcript
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ENCODER = LineEncoder("rec")
@@ -255,3 +257,31 @@ def test_no_zstd(read, tmp_path, monkeypatch):
     with pytest.raises(TranscriptError) as caught:
         list(read_transcript(packed))
     assert "backports.zstd" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.jsonl.zst"])
+def test_head(tmp_path, name):
+    """A header is read in either form, and by a name of the other form too; so is a long one."""
+    for tags in ((), ("x" * 10_000,)):
+        line = encode_header(make_header("s", NOW, session_key="agent:a:main", tags=tags)) + b"\n"
+        text = line + b'{"type":"later"}\n' * 100_000
+        path = tmp_path / name
+        path.write_bytes(load_zstd().compress(text) if name.endswith(".zst") else text)
+
+        for form in (tmp_path / "t.jsonl", str(tmp_path / "t.jsonl.zst")):
+            assert read_header(form).session_key == "agent:a:main"
+
+
+def test_head_of_a_folder(tmp_path):
+    """What can be opened but not read is an error."""
+    with pytest.raises(TranscriptError, match="directory"):
+        read_header(tmp_path)
+
+
+def test_read_identity():
+    """An open file tells whose it is, also by a copy of its header."""
+    line = encode_header(make_header("s", NOW)) + b"\n"
+
+    assert read_identity(io.BytesIO(line)).session_id == "s"
+    assert read_identity(io.BytesIO(b"\0" * 4096 + b"\n" + line)).session_id == "s"
+    assert read_identity(io.BytesIO(b"torn\n")) is None

@@ -39,7 +39,17 @@ _ROLES = {
     "function_response": "tool",
     "function_call": "assistant",
 }
+_OF_CHOICE = frozenset({"message", "delta", "finish_reason"})
+"""Fields of a choice; those of polls and exams have others."""
+
 _OF_ANTHROPIC = frozenset({"tool_use", "server_tool_use", "thinking", "redacted_thinking"})
+
+
+_OF_MESSAGE = frozenset({"content", "value", "tool_calls", "function_call"})
+"""Fields of which a message has one beside its role."""
+
+_OF_SHARE = frozenset({"from", "value", "weight", "loss", "markdown", "text"})
+"""Fields of a message in the form of ShareGPT."""
 
 
 class Spoken(NamedTuple):
@@ -78,6 +88,15 @@ _SAYING = frozenset({"user", "system", "developer"})
 def role_of(message: dict[str, Any]) -> str:
     """Tell who speaks in a message; "" if nobody that is known."""
     return _ROLES.get(text(message.get("role")) or text(message.get("from")), "")
+
+
+def is_message(value: Any) -> bool:
+    """Tell whether a value is a message, and not anything else that has a role or a sender."""
+    if not isinstance(value, dict) or not role_of(value):
+        return False
+    if "role" not in value:
+        return "value" in value and value.keys() <= _OF_SHARE
+    return bool(value.keys() & _OF_MESSAGE)
 
 
 def spoken(message: dict[str, Any]) -> Spoken:
@@ -167,15 +186,26 @@ def request_facts(
 
 def protocol_of(body: dict[str, Any]) -> WireProtocol | None:
     """Tell in whose form a reply is; None for none that is known."""
-    if isinstance(body.get("choices"), list):
+    choices = body.get("choices")
+    if isinstance(choices, list) and (
+        any(isinstance(each, dict) and each.keys() & _OF_CHOICE for each in choices)
+        or (not choices and body.keys() & {"object", "usage", "messages"})
+    ):
         return _CHAT
     if isinstance(body.get("output"), list):
         return _RESPONSES
     if isinstance(body.get("content"), list) and (
-        body.get("type") == "message" or role_of(body) == "assistant"
+        role_of(body) == "assistant" or (body.get("type") == "message" and _has_blocks(body))
     ):
         return _ANTHROPIC
     return _CHAT if body.get("error") else None
+
+
+def _has_blocks(body: dict[str, Any]) -> bool:
+    """Tell whether a message's content has blocks of Anthropic's, or none at all."""
+    blocks = [mapping(block) for block in listing(body.get("content"))]
+    kinds = {text(block.get("type")) for block in blocks}
+    return bool(kinds & ({"text"} | _OF_ANTHROPIC)) or not kinds
 
 
 def provider_of(protocol: WireProtocol | None) -> str:
@@ -217,10 +247,10 @@ def _assistant(message: dict[str, Any], content: Any, words: str) -> Replied:
         return Replied(calls=(call,))
     blocks = [block for block in listing(content) if isinstance(block, dict)]
     if any(text(block.get("type")) in _OF_ANTHROPIC for block in blocks):
-        reply = _ANTHROPIC.read_reply({"content": content, "usage": message.get("usage")})
+        reply = _ANTHROPIC.read_reply({"content": content, "usage": _usage(message)})
     else:
         plain = {**message, "content": words}
-        reply = _CHAT.read_reply({"choices": [{"message": plain}], "usage": message.get("usage")})
+        reply = _CHAT.read_reply({"choices": [{"message": plain}], "usage": _usage(message)})
     return replied(
         reply,
         id=None,
@@ -230,3 +260,9 @@ def _assistant(message: dict[str, Any], content: Any, words: str) -> Replied:
         refused=reply.refusal is not None or flag(message.get("refused")) is True,
         error=None,
     )
+
+
+def _usage(message: dict[str, Any]) -> Any:
+    """Find a message's counts; some programs keep the whole reply beside it."""
+    whole = mapping(mapping(message.get("extra")).get("response"))
+    return message.get("usage") or whole.get("usage")

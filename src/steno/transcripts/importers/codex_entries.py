@@ -103,6 +103,7 @@ class Rollout:
         self._model = ""
         self._counter = Counter(inherits=bool(self._origin or self._base))
         self._replies = Replies()
+        self._outcomes = items.Outcomes()
         self._told: dict[str, deque[tuple[str, str]]] = {}
         self._compacted = False
         self._is_first = True
@@ -232,7 +233,7 @@ class Rollout:
             return self._called(items.call(kind, item))
         if kind in items.OUTPUTS:
             self._replies.returned()
-            return (items.returned(item),)
+            return (items.returned(item, self._outcomes),)
         if kind == "agent_message":
             self._replies.close()
             return (Said("user", items.message_text(item.get("content"))),)
@@ -301,6 +302,7 @@ class Rollout:
     # -- events ----------------------------------------------------------------------------
 
     def _event(self, kind: str, event: dict[str, Any]) -> tuple[Fact, ...] | None:
+        self._outcomes.take(kind, event)
         if kind == "token_count":
             replying = self._replies.replying
             return self._count(self._counter.token_count(event.get("info"), replying=replying))
@@ -317,8 +319,7 @@ class Rollout:
         if kind in _NOTED_EVENTS:
             return _noted(reading.text(event.get(_NOTED_EVENTS[kind])))
         if kind == "exited_review_mode":
-            review = reading.mapping(event.get("review_output"))
-            return _noted(reading.text(review.get("overall_explanation")))
+            return _noted(items.review_text(event))
         if kind == "thread_rolled_back":
             turns = count(event.get("num_turns"))
             return (Noted(text=f"The last turns were taken back: {turns or 'unknown'}."),)

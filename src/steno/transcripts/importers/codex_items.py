@@ -43,6 +43,7 @@ _INJECTED = re.compile(
     re.IGNORECASE,
 )
 
+_MAX_OUTCOMES = 1_000
 _HEADER_LINES = 8
 _EXIT = re.compile(r"(?:Exit code:|Process exited with code) (-?\d{1,10})$")
 _TIME = re.compile(r"Wall time: (\d{1,9}(?:\.\d{1,9})?) seconds?$")
@@ -93,12 +94,52 @@ def call(kind: str, item: dict[str, Any]) -> Call:
     return Call(name, named, reading.as_json_text(item.get(CALLS[kind])))
 
 
-def returned(item: dict[str, Any]) -> Returned:
+def review_text(event: dict[str, Any]) -> str:
+    """Return what a review has found, and what it says of the whole."""
+    review = reading.mapping(event.get("review_output"))
+    found = [
+        reading.text(finding.get(name))
+        for finding in reading.mappings(review.get("findings"))
+        for name in ("title", "body")
+    ]
+    return "\n".join(filter(None, [*found, reading.text(review.get("overall_explanation"))]))
+
+
+class Outcomes:
+    """How calls went of which only an event tells it, which stands before what they returned."""
+
+    def __init__(self) -> None:
+        """Begin a rollout."""
+        self._known: dict[str, bool] = {}
+
+    def take(self, kind: str, event: dict[str, Any]) -> None:
+        """Take an event."""
+        if kind != "mcp_tool_call_end":
+            return
+        result = reading.mapping(event.get("result"))
+        if result.keys() & {"Ok", "Err"}:
+            done = reading.mapping(result.get("Ok"))
+            went_well = "Err" not in result and done.get("isError") is not True
+            self._known[reading.text(event.get("call_id"))] = went_well
+        if len(self._known) > _MAX_OUTCOMES:
+            del self._known[next(iter(self._known))]
+
+    def get(self, call_id: str) -> bool | None:
+        """Tell how a call went; None where no event has told it."""
+        return self._known.get(call_id)
+
+
+def returned(item: dict[str, Any], outcomes: Outcomes | None = None) -> Returned:
     """Read what a tool returned.
 
     The output of Codex's own tools says how they went, in one of three ways: JSON text with
     ``metadata``; an object with ``success``; or a few lines before the output itself.
+
+    Args:
+        item: The item.
+        outcomes: How calls went whose output does not tell it.
     """
+    call_id = reading.text(item.get("call_id"))
     output = item.get("output", item.get("tools"))
     success: bool | None = None
     seconds: Any = None
@@ -118,8 +159,10 @@ def returned(item: dict[str, Any]) -> Returned:
         isinstance(part, dict) and part.get("type") in TEXT_PARTS for part in output
     ):
         output = message_text(output)
+    if success is None and outcomes is not None:
+        success = outcomes.get(call_id)
     return Returned(
-        call_id=reading.text(item.get("call_id")),
+        call_id=call_id,
         output=output,
         success=success,
         duration_ms=milliseconds(seconds, unit=1000),

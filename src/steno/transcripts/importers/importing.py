@@ -143,6 +143,9 @@ class Importer:
         candidate = Candidate(path)
         name = str(path)
         try:
+            if not (path.is_file() or path.is_dir()) and path.exists():
+                candidate.report = FileReport(name, SKIPPED, why="a pipe, a socket or a device")
+                return candidate
             candidate.state = state_of(path)
             before = self._ledger.find_file(path)
             if before is not None and before.state == candidate.state and not self._again:

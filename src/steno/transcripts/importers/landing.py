@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _PIECE_EVENTS = 4_000
 _PIECE_BYTES = 4 << 20
 _ATTEMPTS = 6
+_MAX_CUT = 65_536
+_BEGINS = b'{"type":"session"'
 _MAX_LINE = 1 << 62
 """Imported lines are kept whole, however long."""
 
@@ -179,20 +181,25 @@ class Landing:
         lines: list[bytes] = []
         facts: list[Event] = []
         seqs: list[int] = []
-        size = 0
+        size, first = 0, seq
         for event in events:
             seq += 1
             line, _ = encode(event, seq)
             lines.append(line)
             size += len(line)
-            if not isinstance(event, EntryImported):
+            if type(event) is not EntryImported:
                 facts.append(event)
                 seqs.append(seq)
-            if size >= _PIECE_BYTES or len(lines) >= _PIECE_EVENTS:
+            if size >= _PIECE_BYTES or len(facts) >= _PIECE_EVENTS:
                 self._land(header, lines, Batch(facts, seqs, recorder=recorder))
                 lines, facts, seqs, size = [], [], [], 0
         if lines:
             self._land(header, lines, Batch(facts, seqs, recorder=recorder))
+        if seq == first and self._writer is not None:
+            # An import that was killed may have left the index behind the transcript.
+            relative = self._folder.locate(header.session_id, header.timestamp)
+            self._writer.adopt([str(self.sessions / relative)])
+            self._persist(None, self._writer)
         return seq
 
     def _land(self, header: Header, lines: list[bytes], batch: Batch) -> None:
@@ -208,10 +215,15 @@ class Landing:
             [Extent(path, header.session_id, appended.start, appended.end, self._number)],
             self._number,
         )
+        self._persist(batch, self._writer)
+
+    def _persist(self, batch: Batch | None, writer: SqliteWriter) -> None:
+        """Bring the index up to date, with a batch if there is one."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._writer.write(batch)
-                while not self._writer.catch_up():
+                if batch is not None:
+                    writer.write(batch)
+                while not writer.catch_up():
                     pass  # somebody else wrote to the transcript in between
             except WriteError as error:
                 if not error.transient or attempt == _ATTEMPTS:
@@ -238,9 +250,21 @@ def read_header_of(path: Path) -> Header | None:
         with contextlib.suppress(FileNotFoundError):
             form.stat()
             header = read_header(form)
+            if header is None and not _is_begun(form):
+                return None
             if header is None:
                 raise TranscriptError(
                     f"{plain_name(form)} has no header", hint="`steno recover` tells what it holds"
                 )
             return header
     return None
+
+
+def _is_begun(path: Path) -> bool:
+    """Tell whether a transcript holds more than a header that was cut, as a full disk leaves it.
+
+    The next append begins one that does not.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MAX_CUT)
+    return b"\n" in data or not (data.startswith(_BEGINS) or _BEGINS.startswith(data))

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from steno.transcripts.importers.chats import (
     Spoken,
+    is_message,
     messages_of,
     protocol_of,
     provider_of,
@@ -54,10 +55,24 @@ _FOREIGN = frozenset(
 _ITEMS = frozenset({"reasoning", "function_call", "function_call_output", "local_shell_call"})
 """Lines of the Codex CLI's oldest files, among which messages stand."""
 
-_BEGINNING = re.compile(rb'\s*\[?\s*\{\s*"(messages|conversations|request|custom_id)"')
+_WHOLE = (
+    "conversations", "messages", "conversation", "history", "chat_history", "dialogue", "traj",
+    "trajectory",
+)  # fmt: skip
+"""Under which names the messages of a conversation stand: fine-tuning data, logs of agents."""
+
+_BEGINNING = re.compile(
+    rb'\s*\[?\s*\{\s*"(messages|conversations|request|custom_id)"'
+    rb'|\s*[\[{].{0,60000}?"(' + "|".join(_WHOLE).encode() + rb')"\s*:\s*\[\s*\{\s*'
+    rb'"(role|from|content|value|message_type|action)"\s*:',
+    re.DOTALL,
+)
+"""How a document begins that is longer than what is looked at."""
+
 _SURE, _LIKELY, _HALF = 0.8, 0.6, 0.5
 _MAX_TOLD = 1_000_000
 _MIN_ID = 8
+_LOOKED_AT = 20
 
 
 class Shape(Struct, frozen=True):
@@ -86,7 +101,7 @@ class Messages:
         values = [
             value
             for each in probe.first
-            for value in (each if isinstance(each, list) else [each])
+            for value in (each[:_LOOKED_AT] if isinstance(each, list) else [each])
             if isinstance(value, dict)
         ]
         if not values:
@@ -226,10 +241,11 @@ class _Log:
 
 def shape_of(value: dict[str, Any]) -> Shape:
     """Tell what a value is."""
-    turns = value.get("conversations")
-    if _are_messages(turns):
+    name = conversation_in(value)
+    if name not in {None, "messages"}:
+        turns = value[name or ""]
         return Shape("conversation", {"messages": turns, "system": value.get("system")})
-    if role_of(value) and ("content" in value or "value" in value or "tool_calls" in value):
+    if is_message(value):
         whole = value.get("type") == "message" and "usage" in value
         return Shape("reply", reply=value) if whole else Shape("message")
     request = next((body for key in _REQUESTS if (body := _request_in(value.get(key)))), {})
@@ -241,12 +257,13 @@ def shape_of(value: dict[str, Any]) -> Shape:
     if _are_messages(value.get("messages")) and not request:
         messages = value["messages"]
         sent = "model" in value and role_of(mapping(messages[-1])) != "assistant"
-        if not sent and not reply and not isinstance(value.get("choices"), list):
+        if not sent and not reply and protocol_of(value) is None:
             return Shape("conversation", value)
         request = value
     if not reply:
-        itself = protocol_of(value) is not None and not request
-        reply = value if itself or isinstance(value.get("choices"), list) else {}
+        form = protocol_of(value)
+        itself = form is not None and (not request or isinstance(value.get("choices"), list))
+        reply = value if itself else {}
     if request:
         return Shape("exchange" if reply else "request", request, reply)
     return Shape("reply", reply=reply) if reply and _is_reply(value, reply) else Shape("")
@@ -254,14 +271,17 @@ def shape_of(value: dict[str, Any]) -> Shape:
 
 def _is_reply(value: dict[str, Any], reply: dict[str, Any]) -> bool:
     """Tell a reply, or a line that holds one, from anything that has an error."""
-    named = isinstance(reply.get("choices"), list) or "object" in reply or "content" in reply
-    return named or "custom_id" in value
+    named = reply.keys() & {"object", "choices", "content"}
+    return bool(named) or "custom_id" in value
+
+
+def conversation_in(value: dict[str, Any]) -> str | None:
+    """Tell under which name the messages of a conversation stand; None where there are none."""
+    return next((name for name in _WHOLE if _are_messages(value.get(name))), None)
 
 
 def _are_messages(value: Any) -> bool:
-    if not isinstance(value, list) or not value:
-        return False
-    return any(isinstance(each, dict) and role_of(each) for each in value)
+    return isinstance(value, list) and any(map(is_message, value))
 
 
 def _opened(value: Any) -> dict[str, Any]:
@@ -340,7 +360,7 @@ def _identity_of(stem: str, item: _Item) -> Identity:
 def _conversation(item: _Item) -> Iterator[Entry]:
     """Yield a conversation's messages, behind what else is told of it."""
     told = item.told
-    name = "conversations" if "conversations" in told else "messages"
+    name = conversation_in(told) or "messages"
     rest = {key: value for key, value in told.items() if key != name}
     if rest:
         facts = [fact for each in messages_of(rest) for fact in each.facts()]

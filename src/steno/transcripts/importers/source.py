@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from steno.errors import TranscriptError
 from steno.storage.compressed import open_text, plain_name
 from steno.storage.foreign import MAGIC, open_foreign
 from steno.transcripts.importers.fields import decode_value
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HEAD = 64 * 1024
 _FIRST = 20
+_FIRST_LINES = 200
 
 
 class Probe(Struct, frozen=True):
@@ -92,7 +94,8 @@ def probe(path: Path) -> Probe:
 
     Raises:
         OSError: It can't be read.
-        TranscriptError: It is compressed, and zstd is not installed.
+        TranscriptError: It is compressed, and zstd is not installed; or it is a database that
+            another program keeps locked.
     """
     name = Path(plain_name(path)).name
     if path.is_dir():
@@ -105,14 +108,27 @@ def probe(path: Path) -> Probe:
 
 
 def _tables(path: Path) -> dict[str, frozenset[str]]:
-    with contextlib.suppress(sqlite3.Error), open_foreign(path) as connection:
-        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {table: columns(connection, table) for (table,) in found}
-    return {}
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    try:
+        with open_foreign(path) as connection:
+            found = connection.execute(query).fetchall()
+            return {table: columns(connection, table) for (table,) in found}
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise TranscriptError(
+                "another program keeps the database locked",
+                hint="import it again when that program has ended",
+            ) from error
+        return {}
+    except sqlite3.Error:
+        return {}  # damaged, or none at all
 
 
 def _first(head: bytes) -> Iterator[Any]:
     flaws: list[Flaw] = []
+    if len(head) == _HEAD:
+        # A long document over many lines is no value on any of them; few tell that.
+        head = b"\n".join(head.split(b"\n", _FIRST_LINES)[:_FIRST_LINES])
     for count, value in enumerate(read_values(io.BytesIO(head), flaws)):
         if count >= _FIRST:
             return

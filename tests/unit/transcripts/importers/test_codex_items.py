@@ -108,6 +108,56 @@ def test_returned(output, told):
     assert (back.output, back.success, back.duration_ms) == told
 
 
+@pytest.mark.parametrize(
+    ("result", "success"),
+    [
+        ({"Err": "no such tool"}, False),
+        ({"Ok": {"content": [], "isError": True}}, False),
+        ({"Ok": {"content": [], "isError": None}}, True),
+        ({"Ok": {}}, True),
+        ({}, None),
+        (7, None),
+    ],
+)
+def test_outcomes(result, success):
+    """Whether a tool of a server failed stands in an event, not in what it returned."""
+    outcomes = items.Outcomes()
+    outcomes.take("mcp_tool_call_end", {"call_id": "c", "result": result})
+    outcomes.take("web_search_end", {"call_id": "c", "result": {"Err": "x"}})
+
+    item = {"type": "function_call_output", "call_id": "c", "output": "text"}
+    assert items.returned(item, outcomes).success is success
+    assert items.returned({**item, "call_id": "d"}, outcomes).success is None
+
+
+def test_outcomes_are_bounded():
+    """However many calls end, those of the last ones are remembered."""
+    outcomes = items.Outcomes()
+    for number in range(2_000):
+        outcomes.take("mcp_tool_call_end", {"call_id": str(number), "result": {"Ok": {}}})
+
+    assert outcomes.get("0") is None
+    assert outcomes.get("1999") is True
+
+
+@pytest.mark.parametrize(
+    ("review", "text"),
+    [
+        ({"overall_explanation": "fine"}, "fine"),
+        (
+            {"findings": [{"title": "a", "body": "b"}, 7, {"title": None}]}
+            | {"overall_explanation": "c"},
+            "a\nb\nc",
+        ),
+        ({"findings": {"title": "a"}}, ""),
+        (None, ""),
+    ],
+)
+def test_review_text(review, text):
+    """A review is what it has found, then what it says of the whole."""
+    assert items.review_text({"review_output": review}) == text
+
+
 @pytest.mark.parametrize("seconds", [-1, True, "long", float("nan"), 1e300, None, []])
 def test_no_duration(seconds):
     """A duration that can't be one is none."""

@@ -284,8 +284,18 @@ def test_torn_document(tmp_path):
     ends = [data.index(text) for text in (b'"model"', b'"Encore', b'"summary"')]
     for cut in range(2, len(data), 9):
         (tmp_path / "a.json").write_bytes(data[:cut])
-        _identity, entries, source = read(tmp_path / "a.json")
+        source = Source(tmp_path / "a.json")
+        entries = [entry for found in FORMAT.read(source) for entry in found.entries]
         assert source.flaws
         kinds = [entry.kind for entry in entries[1:]]
         assert kinds == ["user", "gemini", "gemini"][: len(kinds)]
         assert len(kinds) >= sum(cut > end for end in ends)
+
+
+@pytest.mark.parametrize("text", ["{\n", '{\n  "sess', "{\n}"])
+def test_nothing_left_of_a_document(tmp_path, text):
+    """A document of which nothing is left makes no conversation under the name of its file."""
+    path = tmp_path / "session-2026-01-01T10-00-4f6c2a99.json"
+    path.write_text(text)
+
+    assert list(FORMAT.read(Source(path))) == []

@@ -231,6 +231,7 @@ def test_what_cannot_be_read(home, tmp_path):
         "failed", "No such file or directory",
     )  # fmt: skip
     assert "pipe.jsonl" not in reports
+    assert home.run(tmp_path / "pipe.jsonl")["pipe.jsonl"].status == "skipped"
     assert home.output_tokens == 43_894
 
 
@@ -289,7 +290,7 @@ def test_database_of_a_newer_version(home, tmp_path):
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript((DATA / "llm" / "logs-old.sql").read_text())
     home.run(path)
-    before = (home.output_tokens, home.ask("SELECT SUM(requests) FROM session_stats"))
+    before = (home.output_tokens, home.ask("SELECT COUNT(*) FROM session_stats"))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("ALTER TABLE responses ADD COLUMN later TEXT DEFAULT 'x'")
         connection.execute("ALTER TABLE tool_calls ADD COLUMN later TEXT")
@@ -297,4 +298,17 @@ def test_database_of_a_newer_version(home, tmp_path):
     (report,) = home.run(path).values()
 
     assert report.status == "imported"
-    assert (home.output_tokens, home.ask("SELECT SUM(requests) FROM session_stats")) == before
+    assert (home.output_tokens, home.ask("SELECT COUNT(*) FROM session_stats")) == before
+
+
+def test_database_that_is_locked(home, tmp_path):
+    """A database that another program keeps to itself is no unknown file: it fails, for now."""
+    path = tmp_path / "logs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript((DATA / "llm" / "logs-old.sql").read_text())
+        connection.execute("BEGIN EXCLUSIVE")
+        (report,) = home.run(path).values()
+    (later,) = home.run(path).values()
+
+    assert (report.status, report.why) == ("failed", "another program keeps the database locked")
+    assert later.status == "imported"

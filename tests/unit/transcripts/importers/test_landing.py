@@ -145,6 +145,19 @@ def test_transcript_without_header(landing, tmp_path):
     assert "recover" in caught.value.hint
 
 
+@pytest.mark.parametrize("left", [b"", b'{"ty', b'{"type":"session","version":4,"id":"to'])
+def test_transcript_that_was_not_begun(landing, tmp_path, left):
+    """What a full disk leaves of a transcript is none: it is begun when there is room again."""
+    path = tmp_path / "sessions" / "2026-03-01" / "toy-1.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(left)
+    present = landing.look_up("toy-1", AT, Claims())
+    landing.write(HEADER, events_of(1), present.seq)
+
+    assert (present.began, read_header_of(path).session_id) == (None, "toy-1")
+    assert len(list(read_transcript(path))) == 1 + len(list(events_of(1)))
+
+
 def test_without_index(tmp_path):
     """Without an index only transcripts are written."""
     landing = Landing(tmp_path / "sessions", None)
@@ -178,3 +191,15 @@ def test_beside_a_recorder(landing, tmp_path):
     assert (stats.writers["sqlite"].retried, stats.writers["sqlite"].last_error) == (0, None)
     assert rows(tmp_path / "sessions.db", "SELECT request_count FROM sessions WHERE session_key IS "
                 "NULL") == [(2000,)]  # fmt: skip
+
+
+def test_index_left_behind(landing, tmp_path):
+    """What a killed import has put into a transcript alone comes to the index the next time."""
+    without = Landing(tmp_path / "sessions", None)
+    seq = without.write(HEADER, events_of(7), 0)
+    without.close()
+    index = tmp_path / "sessions.db"
+    assert not index.exists()
+    landing.write(HEADER, (), seq)
+
+    assert rows(index, "SELECT SUM(output_tokens) FROM session_stats") == [(7,)]

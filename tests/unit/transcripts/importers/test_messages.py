@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from steno.transcripts.importers.chats import spoken
 from steno.transcripts.importers.messages import FORMAT, shape_of
 from steno.transcripts.importers.model import (
     Aborted,
@@ -255,3 +257,50 @@ def test_nothing_makes_it_raise(name: str, tmp_path: Path) -> None:
     for end in range(0, len(whole), 37):
         path.write_bytes(whole[:end])
         read(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"choices": [{"label": "a", "value": 1}]},
+        [{"question": "Which?", "choices": ["a", "b"], "answer": 0}],
+        [{"question": "Which?", "choices": [{"text": "a"}]}],
+        {"messages": [{"role": "user"}, {"role": "system"}]},
+        {"messages": [{"id": 1, "from": "user", "text": "hi"}]},
+        [{"type": "message", "content": [{"type": "p", "text": "x"}]}],
+        [{"name": "a", "value": "b", "from": "system"}],
+        {"name": "x", "version": "1", "type": "module", "scripts": {}},
+        [{"model": "toyota", "input": ["a"], "output": ["c"]}],
+    ],
+)
+def test_other_peoples_files(value: object, tmp_path: Path) -> None:
+    """What merely has choices, roles, senders or messages is no log of a model."""
+    path = tmp_path / "file.json"
+    path.write_bytes(msgspec.json.encode(value))
+
+    assert FORMAT.recognise(probe(path)) == 0
+
+
+@pytest.mark.parametrize("name", ["history", "traj", "conversation"])
+@pytest.mark.parametrize("size", [10, 50_000])
+def test_conversations_of_agents(name: str, size: int, tmp_path: Path) -> None:
+    """Agents keep a conversation under several names, with much before it."""
+    path = tmp_path / "run.traj"
+    told = [{"role": "user", "content": "Fix it."}, {"role": "assistant", "content": "Done."}]
+    document = {"environment": "e" * size, name: told, "info": {"rest": "r" * size}}
+    path.write_text(json.dumps(document, indent=2))
+
+    assert FORMAT.recognise(probe(path)) >= 0.5
+    ((_, entries),) = read(path)
+    assert [entry.kind for entry in entries] == ["conversation", "message", "message"]
+
+
+def test_counts_beside_a_message() -> None:
+    """Counts of a message are found where the whole reply is kept beside it."""
+    usage = {"prompt_tokens": 10, "completion_tokens": 4}
+    told = {"role": "assistant", "content": "x", "extra": {"response": {"usage": usage}}}
+    (reply,) = spoken(told).facts()
+
+    assert isinstance(reply, Replied)
+    assert reply.tokens is not None
+    assert (reply.tokens.input, reply.tokens.output) == (10, 4)
