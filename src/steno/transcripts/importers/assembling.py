@@ -22,7 +22,7 @@ import msgspec
 from steno.events.model import Compacted, Event, ToolCallRecorded
 from steno.transcripts.importers.calls import Called, Calls
 from steno.transcripts.importers.exchanges import Asked, Reply
-from steno.transcripts.importers.keeping import Keeper, Read, is_aside
+from steno.transcripts.importers.keeping import Keeper, Read, is_aside, tells_several
 from steno.transcripts.importers.keys import identify, key_of, size_of, what_is_told
 from steno.transcripts.importers.model import (
     Aborted,
@@ -125,7 +125,8 @@ class Assembler:
         fresh = key not in self._known.entries
         tally.new += fresh
         at = self._at = entry.at or self._at
-        read = Read(entry, key, at, fresh, self._known.entries.get(key, ""))
+        known = "" if tells_several(entry) else self._known.entries.get(key, "")
+        read = Read(entry, key, at, fresh, known)
         self._copied_from = None
         if entry.replayed_from is not None:
             self._copied_from = self._name(entry.replayed_from)
@@ -174,11 +175,19 @@ class Assembler:
     def _asking(self, request: str | None, read: Read, known: str) -> Asked:
         asked = self._asked.get(request)
         if asked is None:
-            request_id = request or known or identify(self.session_id, read.key)
+            request_id = request or known or self._name_request(read)
             asked = self._asked[request] = Asked(request_id, read.at)
+        elif known:
+            asked.request_id = known  # what it began with may have been told in another request
         asked.fresh |= read.fresh
         asked.messages += 1
         return asked
+
+    def _name_request(self, read: Read) -> str:
+        """Name a request that begins with an entry, which may begin several."""
+        read.begun += 1
+        key = read.key if read.begun == 1 else f"{read.key}#{read.begun}"
+        return identify(self.session_id, key)
 
     def _said(self, fact: Said, read: Read) -> None:
         if fact.request is None:
@@ -196,7 +205,8 @@ class Assembler:
         reply = self._replies.get(fact.id) if fact.id is not None else None
         if reply is None:
             reply = self._open(fact, read)
-        else:
+        elif reply is not self._current:
+            self._close()  # replies that ran side by side are mixed in a transcript
             self._current = reply
         if not (fact.alone and read.request_id):
             read.request_id = reply.request_id
@@ -219,7 +229,8 @@ class Assembler:
         if asked is None and not fact.alone:
             asked = self._asked.pop(None, None)
         if asked is None:
-            asked = Asked(identify(self.session_id, fact.id or read.key), read.at, fresh=read.fresh)
+            own = identify(self.session_id, fact.id) if fact.id else self._name_request(read)
+            asked = Asked(own, read.at, fresh=read.fresh)
         # What is known of the reply counts: its question may have been cut from the source since.
         known = "" if fact.alone else read.known
         asked.request_id = known or asked.request_id
@@ -233,7 +244,9 @@ class Assembler:
             claim = self._claims.take(fact.claim, self.session_id, reply.request_id)
             if claim.session_id != self.session_id:
                 reply.owner = claim.session_id
-            elif claim.request_id != reply.request_id and not known:
+            elif reply.request_id in self._ended or (
+                claim.request_id != reply.request_id and not known
+            ):
                 # Two sources of one session tell it, each in its own form: it is one request.
                 asked.request_id = reply.request_id = claim.request_id
                 reply.again, asked.fresh = True, False

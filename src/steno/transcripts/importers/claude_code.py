@@ -170,6 +170,9 @@ def _identify(source: Source, heads: list[Head]) -> Identity:
     identity = Identity(format=FORMAT.name, id=named)
     parent: str | None = None
     if agent is not None:
+        if session is not None and session in {agent, f"agent-{agent}"}:
+            del sessions[session]  # its lines bear its own name, and nobody's that began it
+            session = None
         parent = session or _parent_by_folder(source.path) or _first_of(heads, "parent_session_id")
         identity.id = _agent_name(parent, agent)
         identity.parent = parent

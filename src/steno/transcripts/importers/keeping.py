@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from steno.events.model import EntryImported
-from steno.transcripts.importers.model import Entry, Fact, Noted, Said, read_facts
+from steno.transcripts.importers.model import Entry, Fact, Noted, Replied, Said, read_facts
 
 if TYPE_CHECKING:
     from steno.events.model import Event
@@ -32,6 +32,7 @@ class Read(msgspec.Struct):
         known: The request that it belongs to in the transcript, if it stands there.
         request_id: The request that it belongs to; "" for none, or as long as it is not clear.
         silent: No event tells what it tells.
+        begun: Requests that began with it.
     """
 
     entry: Entry
@@ -41,6 +42,7 @@ class Read(msgspec.Struct):
     known: str
     request_id: str = ""
     silent: bool = False
+    begun: int = 0
 
 
 class Keeper:
@@ -88,10 +90,11 @@ class Keeper:
         if not read.fresh:
             return
         facts = entry.facts
-        told = owner is None and not read.silent and any(map(_is_told, facts))
+        rest = [fact for fact in facts if not _is_told(fact)]
+        told = owner is None and not read.silent and len(rest) < len(facts)
         role, text = read_facts(facts)
         if told:
-            other, text = read_facts(fact for fact in facts if not _is_told(fact))
+            other, text = read_facts(rest) if rest else (None, "")
             if text:  # a part of it is told by nobody else
                 role, told = other, False
         self._out.append(
@@ -111,6 +114,14 @@ class Keeper:
                 entry=msgspec.Raw(_on_one_line(entry.raw)),
             )
         )
+
+
+def tells_several(entry: Entry) -> bool:
+    """Tell whether an entry is of several requests: a history that was written at once."""
+    replies = [place for place, fact in enumerate(entry.facts) if type(fact) is Replied]
+    return len(replies) > 1 or (
+        bool(replies) and any(type(fact) is Said for fact in entry.facts[replies[0] :])
+    )
 
 
 def is_aside(entry: Entry) -> bool:

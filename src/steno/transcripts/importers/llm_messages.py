@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from steno.events.parts import Tokens
 
 _JSON = ("payload", "parts", "provider_metadata")
-_ULID = 26
 
 
 class Message(NamedTuple):
@@ -198,9 +197,9 @@ def claim_of(reply_id: str | None) -> str | None:
     """Name a reply as its copies do, also where newer tables tell it in another form.
 
     Returns:
-        None where the id is no ULID: the first versions counted, and every database does so anew.
+        None for replies that the first versions logged: every database numbers them anew.
     """
-    return f"llm:{reply_id}" if reply_id is not None and len(reply_id) == _ULID else None
+    return f"llm:{reply_id}" if reply_id and "/" not in reply_id else None
 
 
 def tokens_of(row: dict[str, Any]) -> Tokens | None:

@@ -46,7 +46,9 @@ _SILENT = frozenset(
     }
 )  # fmt: skip
 _CALLS = frozenset({"toolCall", "toolUse", "tool_use", "functionCall", "function_call"})
-_FAILED = frozenset({"error", "failed", "timeout", "killed", "aborted"})
+_FAILED = frozenset(
+    {"error", "failed", "timeout", "killed", "aborted", "forbidden", "denied", "rejected"}
+)
 _REFUSED = frozenset({"refusal", "sensitive", "content_filter"})
 _PROMPT_ERROR = "openclaw:prompt-error"
 _SNAPSHOT = "model-snapshot"
@@ -214,7 +216,7 @@ class EntryReader:
         """Take note of a model that is chosen."""
         chosen = reading.text(entry.get("modelId"))
         provider = reading.text(entry.get("provider"))
-        if not chosen and entry.get("role") in {None, "default"}:
+        if not chosen and entry.get("role") in (None, "default"):
             # oh-my-pi writes both in one: provider/model
             provider, slash, chosen = reading.text(entry.get("model")).partition("/")
             if not slash:
@@ -263,7 +265,7 @@ def _read_result(message: dict[str, Any]) -> Returned:
     details = reading.mapping(message.get("details"))
     failed = message.get("isError")
     success = not failed if isinstance(failed, bool) else None
-    if details.get("status") in _FAILED:
+    if reading.text(details.get("status")) in _FAILED:
         success = False  # OpenClaw's tools may fail and say isError false
     duration = milliseconds(details.get("durationMs"))
     return Returned(

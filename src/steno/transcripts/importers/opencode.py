@@ -1,14 +1,20 @@
-"""opencode: its database ``opencode.db``, the tree of files that it kept before, and exports.
+"""opencode: its database ``opencode.db``, the tree of files before it, exports, printed runs.
 
-See `steno.transcripts.importers.opencode_store`, `steno.transcripts.importers.opencode_tree` and
-`steno.transcripts.importers.opencode_exports`.
+See `steno.transcripts.importers.opencode_store`, `steno.transcripts.importers.opencode_tree`,
+`steno.transcripts.importers.opencode_exports` and `steno.transcripts.importers.opencode_events`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steno.transcripts.importers import opencode_exports, opencode_store, opencode_tree
+from steno.transcripts.importers import (
+    opencode_events,
+    opencode_exports,
+    opencode_store,
+    opencode_tree,
+)
+from steno.transcripts.importers.source import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +42,7 @@ class OpenCode:
         """Tell how surely a path is opencode's: by tables, folders, or how it begins."""
         if probe.names:
             return 0.95 if self.takes_folder(probe) else 0.0
-        if opencode_exports.is_export(probe):
+        if opencode_exports.is_export(probe) or opencode_events.is_stream(probe):
             return 0.95
         tables = probe.tables
         parts = {"message_id", "session_id", "data"} <= tables.get("part", frozenset())
@@ -69,7 +75,9 @@ class OpenCode:
             yield from opencode_tree.conversations(source)
             return
         if not _is_database(source):
-            yield from opencode_exports.conversations(source)
+            printed = opencode_events.is_stream(probe(source.path))
+            reader = opencode_events if printed else opencode_exports
+            yield from reader.conversations(source)
             return
         with source.database() as connection:
             yield from opencode_store.conversations(connection)

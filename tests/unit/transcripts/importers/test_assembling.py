@@ -107,6 +107,63 @@ def test_one_request():
     assert assembler.tally.output_tokens == 10
 
 
+def test_replies_side_by_side():
+    """Of replies whose parts are mixed, as sub-agents write them, each is told whole."""
+
+    def part(name, text, output):
+        tokens = Tokens(input=10, output=output, source="partial")
+        return Replied(id=name, text=text, tokens=tokens, claim=f"c{name}")
+
+    story = Story().tell(Said("user", "go")).tell(part("a", "A", 1)).tell(part("b", "B", 50))
+    story.tell(part("a", "a", 7)).tell(Noted(text="both")).tell(part("c", "C", 3))
+    events, assembler = assemble(story)
+
+    told = [each for each in events if type_of(each) == "response_recorded"]
+    last = {each.response_id: (each.response_text, each.tokens.output) for each in told}
+    assert last == {"a": ("Aa", 7), "b": ("B", 50), "c": ("C", 3)}
+    assert sum(type_of(each) == "entry_imported" for each in events) == len(story.entries)
+    assert assembler.tally.output_tokens == 60
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_history_in_one_entry(named):
+    """A history that was written as one entry is as many requests, each time it is imported."""
+    words = [fact for number in range(3) for facts in turn(number) for fact in facts]
+    if not named:
+        words = [
+            msgspec.structs.replace(fact, id=None, claim=None)
+            if isinstance(fact, Replied)
+            else fact
+            for fact in words
+        ]
+    story = Story().tell(*words, Said("user", "question 3"))
+    events, assembler = assemble(story)
+
+    replies = {
+        event.request_id: event.response_text
+        for event in events if type_of(event) == "response_recorded"
+    }  # fmt: skip
+    asked = {
+        event.request_id: event.request_text
+        for event in events if type_of(event) == "request_recorded"
+    }  # fmt: skip
+    assert list(replies.values()) == ["answer 0", "answer 1", "answer 2"]
+    assert [asked[each] for each in replies] == ["question 0", "question 1", "question 2"]
+    assert len(asked) == 4
+    assert assembler.tally.output_tokens == 30
+    assert assemble(story, known=learn(events))[0] == []
+
+
+def test_question_behind_a_lost_call():
+    """A question that nobody answered is one, also behind a result whose call the source lost."""
+    story = Story().tell(*turn(1)[1], Replied(id="m2", calls=(Call("ls", "known", "{}"),)))
+    story.tell(Returned(call_id="lost", output="x")).tell(Returned(call_id="known", output="y"))
+    events, _ = assemble(story.tell(Said("user", "and then?")))
+
+    assert types(events).count("request_recorded") == 1
+    assert assemble(story, known=learn(events))[0] == []
+
+
 def test_notices_follow_the_reply():
     """A notice that comes while a reply may go on is read behind it, where it was written."""
     said, replied = turn(1)

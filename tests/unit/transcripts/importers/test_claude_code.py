@@ -186,15 +186,17 @@ def test_older_subagent():
     assert (found.id, found.parent) == (f"{session(4)}-agent-e1c84ba5", session(4))
 
 
+@pytest.mark.parametrize("named", [{}, {"sessionId": "agent-a"}, {"sessionId": "a"}])
 @pytest.mark.parametrize(
     ("folder", "parent"), [(session(9), session(9)), ("elsewhere", None)]
 )  # fmt: skip
-def test_subagent_without_session(tmp_path, folder, parent):
-    """Where the lines name no session, the folder does, if it is a session's."""
-    path = write(tmp_path / folder / "subagents" / "agent-a.jsonl", {"type": "user", "uuid": "1"})
-    found = identity(path)
+def test_subagent_without_session(tmp_path, folder, parent, named):
+    """Where the lines name no session but its own, the folder does, if it is a session's."""
+    line = {"type": "user", "uuid": "1", **named}
+    found = identity(write(tmp_path / folder / "subagents" / "agent-a.jsonl", line))
 
     assert found.parent == parent
+    assert "other_sessions" not in found.facts
     assert found.id == (f"{parent}-agent-a" if parent else "agent-a")
 
 

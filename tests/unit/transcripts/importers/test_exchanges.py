@@ -93,3 +93,13 @@ def test_thinking():
 
     recorded = told(reply)["ResponseRecorded"]
     assert (recorded.response_text, recorded.response_json) == ("yes", {"reasoning": "hm"})
+
+
+def test_what_waits_for_its_end():
+    """Something waits for the end of a reply, until there is much of it or the reply has ended."""
+    reply = Reply("r", AT, AT)
+    assert reply.gathers
+    reply.after = list(Asked("r", AT).events("s", "toy", "", "")) * 1_000
+    assert not reply.gathers
+
+    assert not Reply("r", AT, AT, closed=True).gathers

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from steno.transcripts.importers.keeping import Keeper, Read, is_aside
-from steno.transcripts.importers.model import Entry, Noted, Said
+from steno.transcripts.importers.keeping import Keeper, Read, is_aside, tells_several
+from steno.transcripts.importers.model import Entry, Noted, Replied, Said
 from steno.transcripts.importers.tallies import Tally
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,6 +65,16 @@ def test_asides():
     assert is_aside(copied)
     assert not is_aside(read("setting").entry)
     assert not is_aside(read("words", Noted(text="x"), Said("user", "y")).entry)
+
+
+def test_several_requests():
+    """An entry that goes on behind a reply is of several requests."""
+    said, replied = Said("user", "x"), Replied(text="y")
+
+    assert tells_several(read("replies", replied, replied).entry)
+    assert tells_several(read("next", said, replied, said).entry)
+    assert not tells_several(read("one", said, said, replied, Noted(text="z")).entry)
+    assert not tells_several(read("words", said, said).entry)
 
 
 def test_known_entries():

@@ -53,8 +53,9 @@ def test_a_row_of_the_older_tables() -> None:
 
     assert (system, user) == (Said("system", "S"), Said("user", "P"))
     assert reply == Replied(
-        id="r1", model="m-1", text="R", thinking="T", duration_ms=12, finish_reason="end_turn"
-    )
+        id="r1", claim="llm:r1", model="m-1", text="R", thinking="T", duration_ms=12,
+        finish_reason="end_turn",
+    )  # fmt: skip
     assert len(older_reply({}, "r2")) == 1
 
 

@@ -290,3 +290,31 @@ def test_unknown(data, kind):
     assert (entry.raw, entry.kind, entry.known, entry.facts, entry.offset) == (
         data, kind, False, (), 7,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [{}, [], [[]], {"a": 1}])
+def test_fields_of_other_types(odd):
+    """A field that should be a word and is an object or a list tells nothing, and is kept."""
+    entries = [
+        {"type": "model_change", "role": odd, "model": "a/b"},
+        message("toolResult", toolCallId="c", content="x", details={"status": odd}),
+        message("toolResult", toolCallId="c", content=[{"type": odd, "text": "x"}]),
+        message("system", content=odd, sections={"a": odd}),
+        message("assistant", content=[{"type": odd}], model=odd, stopReason=odd, usage=odd),
+        {"type": "usage", "id": odd, "model": odd, "usage": {"input": odd, "output": 3}},
+        {"type": "context_edit", "replacement": odd},
+        {"type": "compaction_end", "result": odd, "reason": odd},
+    ]
+    for entry in entries:
+        assert json.loads(tell(entry).raw) == entry
+
+
+@pytest.mark.parametrize(
+    ("status", "success"), [("forbidden", False), ("denied", False), ("accepted", True)]
+)
+def test_tools_that_refuse(status, success):
+    """A tool that was not let do its work has failed, though `isError` denies it."""
+    entry = message("toolResult", toolCallId="c", details={"status": status}, isError=False)
+    (returned,) = tell(entry).facts
+
+    assert returned.success is success

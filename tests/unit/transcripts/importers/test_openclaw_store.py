@@ -364,31 +364,3 @@ def test_which_window_of_the_parent(database):
     assert [(each.id, each.parent) for each, _entries in found] == [
         ("a-first", None), ("child", "a-first"), ("z-second", None),
     ]  # fmt: skip
-
-
-def test_which_window_of_the_parent(database):
-    """A sub-agent belongs to the session that its parent's key had when the sub-agent began."""
-    database.window("a-first", 0)
-    database.window("child", 5, key="agent:garden:subagent:1", spawned_by=KEY)
-    database.window("z-second", 10)
-    for session_id in ("a-first", "child", "z-second"):
-        database.events(session_id, LINES[:2])
-    found, _source = read(database)
-
-    assert [(each.id, each.parent) for each, _entries in found] == [
-        ("a-first", None), ("child", "a-first"), ("z-second", None),
-    ]  # fmt: skip
-
-
-def test_which_window_of_the_parent(database):
-    """A sub-agent belongs to the session that its parent's key had when the sub-agent began."""
-    database.window("a-first", 0)
-    database.window("child", 5, key="agent:garden:subagent:1", spawned_by=KEY)
-    database.window("z-second", 10)
-    for session_id in ("a-first", "child", "z-second"):
-        database.events(session_id, LINES[:2])
-    found, _source = read(database)
-
-    assert [(each.id, each.parent) for each, _entries in found] == [
-        ("a-first", None), ("child", "a-first"), ("z-second", None),
-    ]  # fmt: skip
