@@ -81,14 +81,17 @@ COMMANDS = [
 
 @pytest.mark.parametrize("indexed", [True, False])
 def test_every_command_reads_it(home, run, indexed):
-    """Every command says of a compressed home what it said before, with and without an index."""
+    """Every command says of a compressed home what it said before, with and without an index.
+
+    But `ls`, which without an index lists what headers tell.
+    """
     record(home, "one", "two", texts=[f"text {number}" for number in range(50)])
     make_old(home, 10, "two")
     make_old(home, 9, "one")
 
     def say():
         said = []
-        for command in COMMANDS:
+        for command in COMMANDS if indexed else COMMANDS[1:]:
             code, out, _ = run(*command, "--home", home)
             assert code == 0, command
             said.append(out.replace(".jsonl.zst", ".jsonl"))

@@ -125,7 +125,7 @@ class Assembler:
         fresh = key not in self._known.entries
         tally.new += fresh
         at = self._at = entry.at or self._at
-        known = "" if tells_several(entry) else self._known.entries.get(key, "")
+        known = "" if fresh or tells_several(entry) else self._known.entries[key]
         read = Read(entry, key, at, fresh, known)
         self._copied_from = None
         if entry.replayed_from is not None:
@@ -138,7 +138,7 @@ class Assembler:
         before = len(self._out)
         self._keeper.take(read, self._copied_from)
         reply = self._current
-        if reply is not None and reply.gathers and is_aside(entry):
+        if reply is not None and is_aside(entry) and reply.gathers:
             reply.after += self._out[before:]  # to be read behind the reply, as it was written
             del self._out[before:]
         return self._take_out()
@@ -159,8 +159,8 @@ class Assembler:
         return self._take_out()
 
     def _take_out(self) -> list[Event]:
-        out = self._out.copy()
-        self._out.clear()
+        out = self._out[:]
+        del self._out[:]
         return out
 
     def _tell(self, events: Iterable[Event], *, fresh: bool) -> None:
@@ -213,7 +213,9 @@ class Assembler:
         reply.fresh |= read.fresh
         before = 0 if fact.whole else len(reply.calls)
         calls = self._calls.name(fact.calls, reply.request_id, before)
-        reply.add(msgspec.structs.replace(fact, calls=calls), read.at)
+        if calls is not fact.calls:
+            fact = msgspec.structs.replace(fact, calls=calls)
+        reply.add(fact, read.at)
         self._calls.add(calls, reply.request_id, reply.owner)
         if reply.owner is not None:
             self._copied_from = reply.owner

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from steno.events.model import EntryImported
-from steno.transcripts.importers.model import Entry, Fact, Noted, Replied, Said, read_facts
+from steno.transcripts.importers.model import (
+    Entry,
+    Fact,
+    Noted,
+    Replied,
+    Said,
+    read_facts,
+    speaker_of,
+)
 
 if TYPE_CHECKING:
     from steno.events.model import Event
@@ -81,22 +89,21 @@ class Keeper:
 
     def _keep(self, read: Read, owner: str | None) -> None:
         entry = read.entry
+        facts = entry.facts
         if owner is not None:
             self._tally.replayed += 1
         else:
-            for fact in entry.facts:
+            for fact in facts:
                 if type(fact) is Said:
                     self._tally.messages[fact.role] += 1
         if not read.fresh:
             return
-        facts = entry.facts
-        rest = [fact for fact in facts if not _is_told(fact)]
-        told = owner is None and not read.silent and len(rest) < len(facts)
-        role, text = read_facts(facts)
+        told = owner is None and not read.silent and any(map(_is_told, facts))
+        aside = [fact for fact in facts if not _is_told(fact)] if told else facts
+        role, text = read_facts(aside) if aside else (None, "")
         if told:
-            other, text = read_facts(rest) if rest else (None, "")
-            if text:  # a part of it is told by nobody else
-                role, told = other, False
+            told = not text  # else a part of it is told by nobody else
+            role = role if text else speaker_of(facts)
         self._out.append(
             EntryImported(
                 self._session_id,
@@ -126,10 +133,12 @@ def tells_several(entry: Entry) -> bool:
 
 def is_aside(entry: Entry) -> bool:
     """Tell whether an entry is for people, beside what the model was told here and said here."""
-    facts = entry.facts
-    return entry.replayed_from is not None or (
-        bool(facts) and all(type(fact) is Noted for fact in facts)
-    )
+    if entry.replayed_from is not None:
+        return True
+    for fact in entry.facts:
+        if type(fact) is not Noted:
+            return False
+    return bool(entry.facts)
 
 
 def _is_told(fact: Fact) -> bool:
@@ -153,4 +162,7 @@ def _on_one_line(raw: bytes) -> bytes:
 
 def _may_be_copy(entry: Entry) -> bool:
     """Tell whether only the next reply will show if an entry is a copy."""
-    return any(type(fact) is Said for fact in entry.facts)
+    for fact in entry.facts:  # noqa: SIM110 - a generator would cost more than all the rest
+        if type(fact) is Said:
+            return True
+    return False

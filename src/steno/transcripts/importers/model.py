@@ -241,25 +241,32 @@ class Conversation(Struct):
     entries: Iterable[Entry]
 
 
+def speaker_of(facts: Iterable[Fact]) -> str | None:
+    """Tell who speaks in an entry; None where nobody does."""
+    for fact in facts:
+        role = fact.role if isinstance(fact, _NAMED) else _SPEAKERS.get(type(fact))
+        if role:
+            return role
+    return None
+
+
+_NAMED = (Said, Noted)
+_TEXTS = (Said, Replied, Noted)
+_SPEAKERS: dict[type[Any], str] = {Replied: "assistant", Returned: "tool"}
+
+
 def read_facts(facts: Iterable[Fact]) -> tuple[str | None, str]:
     """Read who speaks in an entry, and what a person would read of it."""
-    role: str | None = None
-    texts: list[str] = []
-    for fact in facts:
-        if isinstance(fact, Said):
-            role = role or fact.role
-            texts.append(fact.text)
-        elif isinstance(fact, Replied):
-            role = role or "assistant"
-            texts.append(fact.text)
-        elif isinstance(fact, Returned):
-            role = role or "tool"
-            texts.append(fact.output if isinstance(fact.output, str) else "")
-        elif isinstance(fact, Noted):
-            role = role or fact.role
-            texts.append(fact.text)
-        elif isinstance(fact, Summarised):
-            texts.append(fact.summary)
-        elif isinstance(fact, Aborted):
-            texts.append(fact.error)
-    return role, "\n".join(text for text in texts if text)
+    facts = tuple(facts)
+    texts = [_text_of(fact) for fact in facts]
+    return speaker_of(facts), "\n".join(text for text in texts if text)
+
+
+def _text_of(fact: Fact) -> str:
+    if isinstance(fact, _TEXTS):
+        return fact.text
+    if isinstance(fact, Returned):
+        return fact.output if isinstance(fact.output, str) else ""
+    if isinstance(fact, Summarised):
+        return fact.summary
+    return fact.error if isinstance(fact, Aborted) else ""
