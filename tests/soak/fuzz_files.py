@@ -21,8 +21,8 @@ from steno.events.codec import LineEncoder, decode_line
 from steno.events.header import Header
 from steno.transcripts.importers.assembling import Assembler
 from steno.transcripts.importers.claims import Claims
-from steno.transcripts.importers.formats import FORMATS, load_format, recognise
 from steno.transcripts.importers.importing import header_of
+from steno.transcripts.importers.registry import FORMATS, load_format, recognise
 from steno.transcripts.importers.source import Source, probe
 from steno.transcripts.recovery.recovering import recover
 

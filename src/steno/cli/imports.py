@@ -15,10 +15,10 @@ from steno.cli.output import clean, number, print_json, print_table, progress_li
 from steno.errors import ConfigError
 from steno.storage.home import find_home
 from steno.transcripts.finding import find_transcripts
-from steno.transcripts.importers.formats import FORMATS, load_format
 from steno.transcripts.importers.importing import Importer, learn_claims
 from steno.transcripts.importers.landing import Landing
 from steno.transcripts.importers.ledger import Ledger
+from steno.transcripts.importers.registry import FORMATS, load_format
 from steno.transcripts.importers.report import FAILED, PARTIAL, SKIPPED, UNCHANGED, FileReport
 from steno.transcripts.importers.watching import Watcher
 

@@ -26,8 +26,8 @@ from steno.events.model import (
 )
 from steno.events.parts import CostEstimate, Tokens
 from steno.testing import provider
+from steno.transcripts.importers.formats.openclaw import FORMAT
 from steno.transcripts.importers.model import Replied, Returned, Said, Summarised
-from steno.transcripts.importers.openclaw import FORMAT
 from steno.transcripts.importers.source import Source, probe
 from steno.transcripts.openclaw_export import export_session, export_verbatim
 from steno.transcripts.reader import read_transcript

@@ -18,14 +18,14 @@ from steno.errors import StenoError, TranscriptError
 from steno.events.header import Header, make_header
 from steno.transcripts.importers.assembling import Assembler
 from steno.transcripts.importers.claims import Claims
-from steno.transcripts.importers.formats import (
+from steno.transcripts.importers.landing import Present, learn_lines, read_header_of
+from steno.transcripts.importers.ledger import Imported, Ledger, state_of
+from steno.transcripts.importers.registry import (
     load_format,
     recognise,
     takes_folder,
     why_no_transcript,
 )
-from steno.transcripts.importers.landing import Present, learn_lines, read_header_of
-from steno.transcripts.importers.ledger import Imported, Ledger, state_of
 from steno.transcripts.importers.report import (
     FAILED,
     IMPORTED,

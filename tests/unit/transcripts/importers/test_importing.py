@@ -237,7 +237,7 @@ def test_what_cannot_be_read(home, tmp_path):
 
 def test_format_that_fails(home, tmp_path, monkeypatch):
     """A defect of a format is in the report; what was read before it is kept, and tried again."""
-    from steno.transcripts.importers import claude_code
+    from steno.transcripts.importers.formats import claude_code
 
     real = claude_code.FORMAT.read
 
