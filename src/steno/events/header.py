@@ -75,10 +75,12 @@ def make_header(session_id: str, timestamp: datetime, **identity: Any) -> Header
     """Build a version 4 header; the agent is read from the key unless it is given.
 
     Args:
-        session_id: The session's id, as it was given.
+        session_id: The session's id, as it was given; what is no text, but a number, becomes one.
         timestamp: When the session began; aware.
         identity: Any other field of `Header`.
     """
+    # Programs hand over what their database gave them; it is to be one id for all writers.
+    session_id = session_id if isinstance(session_id, str) else str(session_id)
     identity.setdefault("agent_id", agent_of(identity.get("session_key")))
     return Header(id=session_id, session_id=session_id, timestamp=timestamp, **identity)
 

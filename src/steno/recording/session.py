@@ -256,7 +256,7 @@ class Session:
         with self._lock:
             if self.follower is not None:
                 return None
-            if session_id == self.session_id:
+            if session_id is not None and str(session_id) == self.session_id:
                 raise IdentityError(
                     f"session {session_id!r} can't be its own successor",
                     hint="give another session_id, or none: one is made up",

@@ -32,10 +32,10 @@ from steno.transcripts.reader import Damage, read_header
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_LAST = 64
-"""Lines at the end of a transcript among which its successor is looked for."""
+_LAST = 1024
+"""Lines at the end of a transcript among which its successor is looked for; what was open when it
+was rotated ends behind that."""
 
-_LAST_BYTES = 1024 * 1024
 _ROTATED_MARK = b'{"type":"rotated"'
 
 
@@ -112,7 +112,7 @@ def _find_rotated(path: Path, damage: list[Damage]) -> Iterator[Rotated]:
     try:
         with open_text(path) as file:
             begin = find_tail(path, _LAST)
-            for line in read_lines(file, begin, begin + _LAST_BYTES):
+            for line in read_lines(file, begin):
                 if not line.data.startswith(_ROTATED_MARK):
                     continue
                 try:

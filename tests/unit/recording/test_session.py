@@ -209,6 +209,23 @@ def test_no_session_is_its_own_successor():
         assert session.successor is None
 
 
+@pytest.mark.parametrize("given", [5, b"x", True, ["a"], ("a",)])
+def test_ids_that_are_no_text(home, given):
+    """An id that is a number or anything else becomes a text, and other sessions lose nothing."""
+    with steno.open(home) as recorder:
+        good = recorder.session("good", key="agent:a:main")
+        for session in (good, recorder.session(given), good.reset(session_id=given), good):
+            with session.request(model="m"):
+                pass
+        with pytest.raises(IdentityError):
+            good.successor.reset(session_id=given)
+        assert recorder.flush()
+        assert recorder.stats().failed == 0
+
+    assert transcripts(home).keys() == {"good", str(given)}
+    assert transcripts(home)["good"] == ["session", "rotated"]
+
+
 def test_without_a_key(home):
     """Sessions without a key are rotated too; their ids link them."""
     with steno.open(home) as recorder:

@@ -140,6 +140,19 @@ def test_a_successor_that_was_begun_anonymously(folder):
     assert part.header.timestamp == NOW + timedelta(minutes=7)
 
 
+@pytest.mark.parametrize("following", [b"", b'{"type":"started"}\n' * 500])
+def test_a_successor_that_is_named_behind_long_lines(folder, following):
+    """However long the last lines are, and whatever ended later, the successor is found."""
+    path = folder.add("a", successor="b")
+    head, rotated = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(head + b'{"text":"%b"}\n' % (b"x" * 500_000) * 5 + rotated + following)
+    folder.add("b", key=None, minutes=1)
+    damage = []
+
+    assert [part.header.session_id for part in folder.parts(damage=damage)] == ["a", "b"]
+    assert damage == []
+
+
 def test_a_torn_head(folder):
     """A rotated transcript whose head is torn is found by its own last event."""
     folder.add("a", successor="b", head=b'{"type":"sess\n')

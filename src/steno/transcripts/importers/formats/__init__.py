@@ -1,7 +1,7 @@
 """The formats of other programs' transcripts, each pure but for reading its source.
 
-The first module of each format holds its ``FORMAT``; `steno.transcripts.importers.source.Format` says
-what that is.
+The first module of each format holds its ``FORMAT``, of which
+`steno.transcripts.importers.source.Format` says what it must do.
 
 - ``claude_code``: Claude Code, one file for each session and sub-agent;
 - ``claude_code_lines``: what of a line is read;
