@@ -137,6 +137,7 @@ class Landing:
         if self._writer is not None:
             self._writer.follow(self._landings)
         self._number = 0
+        self._attempts = _ATTEMPTS
 
     def look_up(self, session_id: str, began: datetime, claims: Claims) -> Present:
         """Read what there is of a session.
@@ -219,18 +220,23 @@ class Landing:
 
     def _persist(self, batch: Batch | None, writer: SqliteWriter) -> None:
         """Bring the index up to date, with a batch if there is one."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempts = self._attempts
+        self._attempts = 1  # who did not get through at last need not be waited for each time
+        for attempt in range(1, attempts + 1):
             try:
                 if batch is not None:
                     writer.write(batch)
                 while not writer.catch_up():
                     pass  # somebody else wrote to the transcript in between
             except WriteError as error:
-                if not error.transient or attempt == _ATTEMPTS:
+                if not error.transient or attempt == attempts:
+                    if batch is not None:
+                        writer.skip(batch)  # it is read from the transcript later
                     raise
                 notices.say("import-index", f"WARN {error.message}; trying again")
                 time.sleep(0.1 * 2**attempt)
             else:
+                self._attempts = _ATTEMPTS
                 return
 
     def close(self) -> None:

@@ -167,6 +167,26 @@ def test_without_index(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["sessions"]
 
 
+def test_index_that_refuses(tmp_path, monkeypatch):
+    """An index that refuses is waited for once, not for each piece; then transcripts lead on."""
+    rests = []
+    monkeypatch.setattr("steno.transcripts.importers.landing.time.sleep", rests.append)
+    landing = Landing(tmp_path / "sessions", tmp_path / "no-folder" / "sessions.db")
+    (tmp_path / "no-folder").write_text("a file")
+    for number in (1, 2):
+        with pytest.raises(steno.WriteError):
+            landing.write(HEADER, events_of(number), number * 100)
+    waited = len(rests)
+    (tmp_path / "no-folder").unlink()
+    landing.write(HEADER, events_of(3), 300)
+    landing.close()
+
+    assert waited == 5
+    assert rows(tmp_path / "no-folder" / "sessions.db", "SELECT request_count FROM sessions") == [
+        (3,)
+    ]
+
+
 def test_beside_a_recorder(landing, tmp_path):
     """A recorder that writes at the same time loses nothing and is never locked out."""
     with steno.open(tmp_path) as recorder:

@@ -203,7 +203,7 @@ class EntryReader:
                 calls=tuple(_calls(content)),
                 tokens=tokens,
                 claim=claim_of(entry, message, tokens),
-                finish_reason=reason or None,
+                finish_reason=reason if reason not in {"", "aborted"} else None,  # it has no end
                 error=(words or "error") if reason == "error" else None,
                 refused=reason in _REFUSED,
                 cost_usd=read_cost(usage),

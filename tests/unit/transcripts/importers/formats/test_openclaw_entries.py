@@ -175,6 +175,7 @@ def test_failures():
     assert [fact for fact in told if isinstance(fact, Aborted)] == [
         Aborted(error="cancelled: Request was aborted"), Aborted(error="no API key"),
     ]  # fmt: skip
+    assert replies[1].finish_reason is None  # the provider gave no reason: the reply has no end
     assert [fact.success for fact in told if isinstance(fact, Returned)] == [False, False]
     assert replies[3].refused
 
