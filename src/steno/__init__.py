@@ -9,7 +9,8 @@ The map, in the order in which an event passes:
 - ``events``: what is recorded; ``storage``: where bytes lie; ``writers``: who stores a batch;
 - ``recording``: how an event gets there; ``opening``: a recorder from a home or a configuration;
 - ``logs``: the standard library's logging, into the session; ``archives``: sealing it;
-- ``transcripts``: reading back; ``query``: finding; ``cli``: the commands;
+- ``transcripts``: reading back, with ``importers`` (other programs' transcripts as sessions) and
+  ``recovery`` (whose transcripts lie in a folder); ``query``: finding; ``cli``: the commands;
 - ``testing``: doubles for tests of programs that record.
 
 What is listed here is public; everything else may change without notice.

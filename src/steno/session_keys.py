@@ -127,11 +127,6 @@ def agent_of(text: object) -> str | None:
     return _split_agent(normalise_key(text))[0]
 
 
-def cron_key(agent: str, job: str) -> str:
-    """Make the key of a cron job's conversation."""
-    return normalise_key(f"{_AGENT}:{agent}:cron:{job}")
-
-
 def cron_run_key(agent: str, job: str, run: str) -> str:
     """Make the key of one run of a cron job."""
     return normalise_key(f"{_AGENT}:{agent}:cron:{job}:run:{run}")

@@ -25,7 +25,7 @@ DATA = Path(__file__).parents[1] / "data"
 FIXTURES, EXPECTED = DATA / "imports", DATA / "imported"
 RENEW = bool(os.environ.get("RENEW_EXPECTED"))
 
-TOGETHER = {"codex": "*", "gemini": "*", "openclaw-store": "*.sql"}
+TOGETHER = {"codex": "*", "gemini": "*"}
 """What is imported into one home, where that is not each file and each folder of a format: of the
 others each is imported alone, so that none is a copy of another."""
 

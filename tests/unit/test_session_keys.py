@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from steno.session_keys import (
     KINDS,
     agent_of,
-    cron_key,
     cron_run_key,
     kind_of,
     normalise_key,
@@ -169,4 +168,4 @@ def test_keys_of_cron_jobs():
 
     assert run.text == "agent:main:cron:nightly:run:r1"
     assert (run.agent, run.job, run.run) == ("main", "nightly", "r1")
-    assert run.base == cron_key("main", "nightly")
+    assert run.base == "agent:main:cron:nightly"

@@ -22,6 +22,7 @@ from steno.transcripts.recovery.stamping import (
     SKIPPED,
     Stamp,
     check_destination,
+    clear_leftovers,
     stamp_copy,
     stamp_in_place,
     target_of,
@@ -110,6 +111,7 @@ def _stamp(
     show = progress_line("stamping transcript")
     stamps = []
     total = len(done.verdicts)
+    cleared: set[str] = set()
     whole = zip(done.found, done.verdicts, done.readings, strict=True)
     for at, (found, verdict, reading) in enumerate(whole, 1):
         reason = why_not(verdict, reading, least)
@@ -117,11 +119,17 @@ def _stamp(
             stamps.append(Stamp(SKIPPED, reason=reason))
         elif dry_run:
             stamps.append(Stamp("planned"))
-        elif destination is None:
-            stamps.append(stamp_in_place(found, verdict, reading))
         else:
-            target = target_of(found, roots, destination)
-            stamps.append(stamp_copy(found, verdict, reading, target))
+            target = found.path if destination is None else target_of(found, roots, destination)
+            folder = os.path.dirname(target) or "."
+            if folder not in cleared:
+                cleared.add(folder)
+                clear_leftovers(folder)
+            stamps.append(
+                stamp_copy(found, verdict, reading, target)
+                if destination is not None
+                else stamp_in_place(found, verdict, reading)
+            )
         if show is not None:
             show(at, total)
     return stamps

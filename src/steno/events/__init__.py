@@ -7,6 +7,7 @@ Pure: nothing here does I/O, and it may import only ``steno.errors`` and ``steno
 - ``model``: the events themselves, one class per ``type``;
 - ``header``: the first line of a transcript;
 - ``codec``: events to lines and back; what a newer version added survives the round trip;
+- ``references``: what a transcript holds already, referred to by digest;
 - ``salvage``: the best form of a value that JSON can't carry;
 - ``processors``: callables that change or drop events before they are written.
 """

@@ -8,7 +8,7 @@ what steno writes. A reader goes by the fields, not by the version.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -76,11 +76,12 @@ def make_header(session_id: str, timestamp: datetime, **identity: Any) -> Header
 
     Args:
         session_id: The session's id, as it was given; what is no text, but a number, becomes one.
-        timestamp: When the session began; aware.
+        timestamp: When the session began; aware. What is no time counts as now.
         identity: Any other field of `Header`.
     """
     # Programs hand over what their database gave them; it is to be one id for all writers.
     session_id = session_id if isinstance(session_id, str) else str(session_id)
+    timestamp = timestamp if isinstance(timestamp, datetime) else datetime.now(UTC)
     identity.setdefault("agent_id", agent_of(identity.get("session_key")))
     return Header(id=session_id, session_id=session_id, timestamp=timestamp, **identity)
 

@@ -72,6 +72,8 @@ class Buffer:
         limit: Length from which on `refuse` decides; below zero when the recorder is not open.
         dropped: Events that were refused for good.
         beside: Headers and marks in the queue, which are not events.
+        headers: Of these the headers, by session: what is lost of a session may be told before
+            the worker comes to its header.
         blocks: Callers wait for room, so that nothing needs to be read back later.
     """
 
@@ -96,6 +98,7 @@ class Buffer:
         self.limit = capacity
         self.dropped = 0
         self.beside = 0
+        self.headers: dict[str, Header] = {}
         self.closed = False
         self.urgent = False
         self.revive: Callable[[], None] | None = None
@@ -189,15 +192,19 @@ class Buffer:
                 self._losses.add(item.session_id, "header", "buffer_full")
                 return
             self.beside += 1
+            if isinstance(item, Header):
+                self.headers[item.session_id] = item
         self.queue.append(item)
         if isinstance(item, Mark):
             self.urgent = True
             self.signal()
 
-    def took_beside(self) -> None:
+    def took_beside(self, item: Header | Mark) -> None:
         """Take note that the worker took a header or a mark."""
         with self._lock:
             self.beside -= 1
+            if isinstance(item, Header) and self.headers.get(item.session_id) is item:
+                del self.headers[item.session_id]
 
     def close(self) -> None:
         """Refuse all events from now on."""

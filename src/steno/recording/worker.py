@@ -186,9 +186,9 @@ class Worker:
             item = queue.popleft()
             if isinstance(item, Header):
                 self._headers.setdefault(item.session_id, item)
-                self._buffer.took_beside()
+                self._buffer.took_beside(item)
             elif isinstance(item, Mark):
-                self._buffer.took_beside()
+                self._buffer.took_beside(item)
                 self._mark = item
                 if item.stop:
                     # What slipped in while the recorder was being closed is taken along.
@@ -241,6 +241,10 @@ class Worker:
     def _tell_losses(self) -> None:
         for ledger in self._ledgers:
             for loss in ledger.take():
+                header = self._buffer.headers.get(loss.session_id)
+                if header is not None:
+                    # The gap may be what begins the transcript, ahead of the header in the queue.
+                    self._headers.setdefault(loss.session_id, header)
                 self._own.append(
                     Gap(
                         loss.session_id or f"steno-{self._recorder}",
@@ -303,7 +307,14 @@ class Worker:
                 self._stalled[lane.name] = moved
                 if not lane.offer(batch):
                     lane.drop(batch)
+                    self._keep_headers(batch)
                 return
+
+    def _keep_headers(self, batch: Batch) -> None:
+        """Send what is known of sessions along with the next batch, when its events are lost."""
+        for session_id, header in batch.headers.items():
+            if len(self._headers) < self._buffer.capacity:
+                self._headers.setdefault(session_id, header)
 
     def _make_room(self) -> None:
         held = max((lane.held for lane in self._lanes), default=0)

@@ -8,6 +8,7 @@ In: bytes and safe names. Out: bytes that are on disk whole, or an `OSError`. Ma
 - ``lines``: reading a file line by line with byte offsets, torn tails included;
 - ``transcript``: the one place that begins a transcript and appends to it;
 - ``compressed``: transcripts in their compressed form, read, made and put back;
+- ``foreign``: somebody else's SQLite database, read without a trace;
 - ``holds``: what must not be let go;
 - ``below``: files of a folder, reached without following a link;
 - ``lease``: the mark of a living recorder, and what dead ones left behind.

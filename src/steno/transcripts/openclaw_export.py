@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct, field
 
 from steno.errors import TranscriptError
-from steno.events.header import Header
+from steno.events.header import Header, make_header
 from steno.events.model import (
     Compacted,
     Completed,
@@ -95,8 +95,7 @@ def export_session(events: Iterable[Event | Header]) -> Iterator[bytes]:
             continue
         if export is None:
             export = _Export(event.session_id)
-            header = Header(session_id=event.session_id, timestamp=event.timestamp)
-            yield _line(_header(header))
+            yield _line(_header(make_header(event.session_id, event.timestamp)))
         expander.learn(event)
         yield from map(_line, export.take(expand_event(event, expander)))
     if export is not None:

@@ -185,6 +185,24 @@ class TestFailure:
         assert stats.writers["hanging"].dropped > 0
         assert stats.writers["fine"].written == 200
 
+    def test_headers_outlive_a_batch_that_was_given_up(self):
+        """What a hanging writer could not be told of sessions, it is told with its next batch."""
+        hanging, fine = FailingWriter("hanging"), MemoryWriter("fine")
+        hanging.gate.clear()
+        recorder = build(hanging, fine, channel_buffer_size=100, batch_size=10)
+
+        for number in range(200):
+            if not number % 4:
+                recorder.session(f"s{number // 4}", key="agent:a:main")
+            while not recorder.record(event(str(number), f"s{number // 4}")):
+                time.sleep(0.005)
+        wait_for(lambda: recorder.stats().writers["hanging"].dropped > 0)
+        hanging.gate.set()
+        recorder.close()
+
+        assert recorder.stats().writers["hanging"].dropped > 0
+        assert {each.session_id for each in hanging.events} <= set(hanging.headers)
+
     def test_one_poison_event_is_set_aside(self, tmp_path):
         """Of a hundred events one can't be stored: it is set aside, its neighbours are written."""
         writer = FailingWriter()

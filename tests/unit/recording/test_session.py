@@ -226,6 +226,20 @@ def test_ids_that_are_no_text(home, given):
     assert transcripts(home)["good"] == ["session", "rotated"]
 
 
+@pytest.mark.parametrize("began", ["yesterday", 5, object()])
+def test_a_time_that_is_none(home, began):
+    """A session that is said to have begun at no time begins now, and others lose nothing."""
+    with steno.open(home) as recorder:
+        for session in (recorder.session("good"), recorder.session("bad", began=began)):
+            with session.request(model="m"):
+                pass
+        assert recorder.flush()
+        assert recorder.stats().failed == 0
+
+    lines = ["session", "started", "completed"]
+    assert transcripts(home) == {"good": lines, "bad": lines}
+
+
 def test_without_a_key(home):
     """Sessions without a key are rotated too; their ids link them."""
     with steno.open(home) as recorder:

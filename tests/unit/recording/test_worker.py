@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 
 import steno
+from steno.events.header import make_header
 from steno.recording.buffer import Buffer, Mark
 from steno.recording.dead_letters import DeadLetters
 from steno.recording.lane import Lane
@@ -70,6 +71,30 @@ def test_losses_become_gaps():
 
     assert [(gap.session_id, gap.count) for gap in writer.events] == [("s", 3), ("steno-rec", 2)]
     assert worker.gaps == 2
+
+
+def test_a_gap_does_not_begin_a_transcript_without_its_header():
+    """A header that still waits in the queue goes ahead of what was lost of its session."""
+    buffer, worker, lane, writer, losses = start()
+    known = {}
+    write = writer.write
+
+    def look(batch):
+        for event in batch:
+            known.setdefault(
+                event.session_id, event.session_id in {*writer.headers, *batch.headers}
+            )
+        write(batch)
+
+    writer.write = look
+    buffer.queue.extend(steno.Completed("old", str(n), NOW, success=True) for n in range(50))
+    buffer.put_beside(make_header("new", NOW, session_key="agent:a:main"))
+    losses.add("new", "event", "buffer_full")
+    buffer.signal()
+    stop(buffer, worker, lane)
+
+    assert known == {"old": False, "new": True}
+    assert (buffer.headers, buffer.beside) == ({}, 0)
 
 
 def test_numbers_rise_without_holes():

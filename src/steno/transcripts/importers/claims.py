@@ -73,7 +73,3 @@ class Claims:
             return None
         raised = self.changed[claim] = Claim(known.session_id, known.request_id, output)
         return raised if known.session_id != session_id and known.output else None
-
-    def forget_changes(self) -> None:
-        """Begin anew after the changes were kept, or given up."""
-        self.changed = {}

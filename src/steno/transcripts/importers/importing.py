@@ -43,9 +43,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from steno.events.model import Event
+    from steno.transcripts.importers.claims import Claim
     from steno.transcripts.importers.landing import Landing
     from steno.transcripts.importers.model import Conversation, Entry, Identity
     from steno.transcripts.importers.source import Format
+
+
+_UNKNOWN = "no format that is known"
 
 
 class Candidate:
@@ -100,6 +104,8 @@ class Importer:
         self._format = load_format(format_name) if format_name is not None else None
         self._dry_run = dry_run
         self._again = again
+        self._unknown: dict[str, str] = {}  # files of no known format, as they were
+        self._tried: dict[str, Claim] = {}  # what a dry run would have kept in the ledger
 
     def find(self, paths: Iterable[Path]) -> list[Candidate]:
         """Find the sources below some paths, in the order in which they are to be imported."""
@@ -155,10 +161,14 @@ class Importer:
             if why is not None:
                 candidate.report = FileReport(name, SKIPPED, why=why)
                 return candidate
+            if self._unknown.get(name) == candidate.state:
+                candidate.report = FileReport(name, SKIPPED, why=_UNKNOWN)
+                return candidate
             looked = probe(path)
             candidate.format = self._format or takes_folder(looked) or recognise(looked)
             if candidate.format is None:
-                candidate.report = FileReport(name, SKIPPED, why="no format that is known")
+                self._unknown[name] = candidate.state
+                candidate.report = FileReport(name, SKIPPED, why=_UNKNOWN)
             changed = _changed(path)
             candidate.began = first_time(looked) or changed
             candidate.changed = changed.timestamp()
@@ -202,7 +212,7 @@ class Importer:
         first = next(entries, None)
         if first is None:
             return
-        claims = Claims(self._ledger.find_claim)
+        claims = Claims(self._find_claim)
         began = identity.began or first.at or _changed(Path(report.path))
         present = self._landing.look_up(session_id, began, claims)
         began = present.began or began
@@ -216,7 +226,8 @@ class Importer:
             name=lambda native: session_name(identity.format, native),
         )
         header = header_of(identity, session_id, began, report.path)
-        events = _assemble(assembler, first, entries)
+        broken: list[Exception] = []
+        events = _assemble(assembler, first, entries, broken)
         try:
             if self._dry_run:
                 for _ in events:
@@ -225,12 +236,19 @@ class Importer:
                 self._landing.write(header, events, present.seq)
                 for owner, owed in assembler.owed:
                     self._pay(owner, owed, claims)
+            if broken:
+                raise broken[0]
         finally:
             report.tally.add(assembler.tally)
             if session_id not in report.sessions:
                 report.sessions.append(session_id)
-            if not self._dry_run:
+            if self._dry_run:
+                self._tried.update(claims.changed)
+            else:
                 self._ledger.keep_claims(claims.changed)
+
+    def _find_claim(self, claim: str) -> Claim | None:
+        return self._tried.get(claim) or self._ledger.find_claim(claim)
 
     def _pay(self, owner: str, events: list[Event], claims: Claims) -> None:
         """Tell another session what a copy of its reply knows."""
@@ -241,10 +259,19 @@ class Importer:
             self._landing.write(header, events, present.seq)
 
 
-def _assemble(assembler: Assembler, first: Entry, entries: Iterable[Entry]) -> Iterator[Event]:
-    yield from assembler.feed(first)
-    for entry in entries:
-        yield from assembler.feed(entry)
+def _assemble(
+    assembler: Assembler, first: Entry, entries: Iterable[Entry], broken: list[Exception]
+) -> Iterator[Event]:
+    """Yield the events of entries; why they break off, if they do, goes into a list.
+
+    What was read until then is written like that of a file that ends there.
+    """
+    try:
+        yield from assembler.feed(first)
+        for entry in entries:
+            yield from assembler.feed(entry)
+    except Exception as error:  # noqa: BLE001 - it is raised again when all is written
+        broken.append(error)
     yield from assembler.finish()
 
 
@@ -298,6 +325,7 @@ def learn_claims(paths: Iterable[Path], ledger: Ledger, progress: Callable[[], N
         except (OSError, TranscriptError):
             continue  # a transcript that can't be read now takes no claim
         progress()
+    ledger.settle()
 
 
 def _changed(path: Path) -> datetime:

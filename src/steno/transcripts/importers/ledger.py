@@ -78,7 +78,7 @@ class Ledger:
 
     Attributes:
         path: The database.
-        is_new: It did not exist before.
+        is_new: It has not been told yet what earlier imports have counted, see `settle`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class Ledger:
         """
         self.path = path
         make_folder(path.parent)
-        self.is_new = not path.exists()
+        self.is_new = True
         self._changes = -1
         self._hashes: set[int] = set()
         try:
@@ -120,6 +120,14 @@ class Ledger:
         if version > _VERSION:
             raise sqlite3.DatabaseError(f"version {version} is newer than {_VERSION}")
         self._connection.executescript(_TABLES)
+        self.is_new = version == 0
+
+    def settle(self) -> None:
+        """Note that all claims of earlier imports are in it; until then it counts as new.
+
+        Raises:
+            sqlite3.Error: It could not be noted.
+        """
         self._connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextlib.contextmanager

@@ -6,10 +6,15 @@ that is known, what contradicts it) and its damage. Nothing in the folder is cha
 - ``names``: what a file of such a folder is, by its name;
 - ``folder``: the files that are there;
 - ``reading``: what one transcript says of itself;
+- ``fields``, ``times``: JSON and times that may be anything;
 - ``evidence``: what is said of a session, by whom, and how much that is worth;
-- ``stores``, ``windows``, ``sidecars``, ``cron``, ``spawning``: who else says something;
+- ``neighbours``: what lies beside the transcripts, each file heard once:
+  ``stores``, ``windows``, ``sidecars``, ``cron``, ``spawning``;
 - ``hints``: what a text lets suspect, which never names anybody;
-- ``verdicts``: who it is, after all was heard;
+- ``subjects``, ``verdicts``: a transcript with all that is said of it, and who it is after that;
+- ``rows``: a verdict as JSON;
+- ``presence``: whether a program still writes to a transcript;
 - ``recovering``: all of the above, for whole folders;
-- ``remembering``, ``stamping``, ``mending``: what is done with it, elsewhere or on demand.
+- ``remembering``: verdicts in the index; on demand, ``stamping``: keys put into ``headers``, and
+  ``mending``: clean copies.
 """

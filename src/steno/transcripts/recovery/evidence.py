@@ -7,6 +7,8 @@ the next folder, so it counts only in the folder where it stands.
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -39,6 +41,7 @@ FAMILY = "usage_family"
 CHECKPOINT = "compaction_checkpoint"
 REPORT = "prompt_report"
 CHAT_HISTORY = "chat_history"
+ROTATION = "rotation"
 OLD_STORE = "older_store"
 SIBLING = "sibling"
 CRON_TEXT = "cron_text"
@@ -46,10 +49,12 @@ SPAWN = "spawn"
 
 RANKS = {
     HEADER: 0, WINDOW: 1, TRAJECTORY: 1, CRON_LOG: 1, STORE: 1,
-    FAMILY: 2, CHECKPOINT: 2, REPORT: 2, CHAT_HISTORY: 2, OLD_STORE: 3, SIBLING: 3,
+    FAMILY: 2, CHECKPOINT: 2, REPORT: 2, CHAT_HISTORY: 2, ROTATION: 2,
+    OLD_STORE: 3, SIBLING: 3,
 }  # fmt: skip
 """Of exact kinds, which one is heard where they contradict each other: the lower one."""
 
+_DAY = re.compile(r"/\d{4}-\d{2}-\d{2}\Z")
 _LONGEST_KEY = 2048
 _MOST_ALIKE = 4
 _MOST_STATEMENTS = 256
@@ -111,11 +116,23 @@ class Claims:
             return []
         known = identifier.lower()
         found = list(self._by_id.get(("", known), ()))
-        return found if is_uuid(identifier) else found + self._by_id.get((folder, known), [])
+        if is_uuid(identifier):
+            return found
+        found += self._by_id.get((folder, known), [])
+        days = folder_of_days(folder)
+        return found if days == folder else found + self._by_id.get((days, known), [])
 
     def about_file(self, name: str, folder: str) -> list[Evidence]:
         """Return what is said of a transcript of a name in a folder."""
         return [*self._by_file.get((folder, name), ()), *self._by_file.get(("", name), ())]
+
+
+def folder_of_days(folder: str) -> str:
+    """Return the folder that holds a day's folder of steno's transcripts; else the folder itself.
+
+    A session that goes on from another one may lie in the folder of the next day.
+    """
+    return os.path.dirname(folder) if _DAY.search(folder) else folder
 
 
 def _append(said: list[Evidence], evidence: Evidence) -> None:

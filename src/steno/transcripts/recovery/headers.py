@@ -46,8 +46,8 @@ def stamp_header(data: bytes, key: str, agent: str | None) -> bytes:
     return b"%b,%b%b%b" % (body, msgspec.json.encode(added)[1:-1], brace, rest)
 
 
-def make_header(session_id: str, key: str, agent: str | None, timestamp: str) -> bytes:
-    """Make the header of a transcript that has none; without a newline."""
+def foreign_header(session_id: str, key: str, agent: str | None, timestamp: str) -> bytes:
+    """Make the header of a copy of a foreign transcript that has none; without a newline."""
     header = {"type": "session", "version": _VERSION, "id": session_id, "sessionKey": key,
               "agentId": agent, "timestamp": timestamp}  # fmt: skip
     return msgspec.json.encode({name: value for name, value in header.items() if value is not None})

@@ -55,7 +55,13 @@ def hear_store(heard: Heard, store: Path) -> None:
         if is_database(path):
             claim_database(heard.claims, path, "")
         else:
-            _hear_index(heard, path, "", STORE)
+            entries, wrong = read_index(path)
+            if wrong is not None and not entries:
+                raise TranscriptError(
+                    f"{store} is no store: {wrong}", hint="name a sessions.json, or a database"
+                )
+            claim_index(heard.claims, entries, path, "", STORE)
+            _note(heard, path, wrong)
         heard.claims.stores.add(path)
     except (OSError, sqlite3.Error) as error:
         raise TranscriptError(

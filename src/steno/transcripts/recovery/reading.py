@@ -37,6 +37,9 @@ _MOST_SPAWNS = 10_000
 _MOST_NAMED = 64
 _REMEMBERED = 4096
 _HEADER_MARK = b'{"type":"session"'
+_ROTATIONS = frozenset({"reset", "compaction"})
+"""Reasons for which steno begins a session under the key of the one before it; forks may differ."""
+
 _SHORTEST_REPEATED = 64
 """Shorter lines have no id and no time in them and may well be the same."""
 
@@ -60,6 +63,20 @@ class Named(Struct, frozen=True):
     session_id: str | None
     offset: int
     place: str
+
+
+class Related(Struct, frozen=True):
+    """Another session that a transcript says to be of its own key: the one before or behind it.
+
+    Attributes:
+        key: The key.
+        session_id: The other session.
+        offset: Byte offset of the line.
+    """
+
+    key: str
+    session_id: str
+    offset: int
 
 
 class Spawned(Struct, frozen=True):
@@ -106,6 +123,7 @@ class Reading(Struct):
     Attributes:
         header: The first header; None where there is none.
         named: Where the transcript gives its key, in the order of the file.
+        related: The sessions from which it goes on, and that go on from it, under its key.
         text: The first thing that a user said, cut after 16 KiB; None where nobody did.
         text_offset: Byte offset of its line.
         cron_texts: How many things that a user said begin as a scheduled job's do.
@@ -118,6 +136,7 @@ class Reading(Struct):
 
     header: Header | None = None
     named: list[Named] = field(default_factory=list)
+    related: list[Related] = field(default_factory=list)
     text: str | None = None
     text_offset: int = 0
     cron_texts: int = 0
@@ -234,6 +253,8 @@ def _take_identity(reading: Reading, offset: int, data: bytes) -> None:
             )  # fmt: skip
         if key is not None:
             _add_named(reading, Named(key, agent, identifier, offset, "header"))
+            if decode_string(entry.get("reason")) in _ROTATIONS:
+                _add_related(reading, key, decode_string(entry.get("previous")), offset)
         metadata = decode_field(entry.get("metadata"))
         if isinstance(metadata, Mapping) and isinstance(metadata.get("sessionKey"), str):
             agent = metadata.get("agentId")
@@ -245,6 +266,7 @@ def _take_identity(reading: Reading, offset: int, data: bytes) -> None:
         # steno ends a transcript with an event that says who it was, for when the head is lost.
         identifier = decode_string(entry.get("session_id"))
         _add_named(reading, Named(key, agent, identifier, offset, kind))
+        _add_related(reading, key, decode_string(entry.get("successor")), offset)
 
 
 def _add_named(reading: Reading, named: Named) -> None:
@@ -254,6 +276,11 @@ def _add_named(reading: Reading, named: Named) -> None:
         for each in reading.named
     ):
         reading.named.append(named)
+
+
+def _add_related(reading: Reading, key: str, session_id: str | None, offset: int) -> None:
+    if session_id and len(reading.related) < _MOST_NAMED:
+        reading.related.append(Related(key, session_id, offset))
 
 
 def _message(entry: dict[str, Raw] | None) -> dict[str, Any] | None:

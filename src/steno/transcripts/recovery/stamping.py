@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
@@ -17,8 +18,8 @@ from msgspec import Struct
 from steno.errors import TranscriptError
 from steno.storage.compressed import pack, take_after
 from steno.storage.files import FILE_MODE, make_folder, sync_folder, write_all
-from steno.transcripts.recovery.headers import make_header, stamp_header
-from steno.transcripts.recovery.presence import find_writer
+from steno.transcripts.recovery.headers import foreign_header, stamp_header
+from steno.transcripts.recovery.presence import find_recorder, find_writer, is_alive
 from steno.transcripts.recovery.reading import open_found
 from steno.transcripts.recovery.times import iso_time
 
@@ -35,6 +36,7 @@ FAILED = "failed"
 
 _PIECE = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_TEMPORARY = re.compile(r"\..+\.(?P<pid>[0-9]{1,9})-[0-9a-f]{8}\.tmp(?:\.text)?\Z", re.DOTALL)
 
 
 class Stamp(Struct, frozen=True):
@@ -69,7 +71,7 @@ def why_not(verdict: Verdict, reading: Reading, least: float) -> str | None:
         return f"its confidence is below {least:g}: {verdict.confidence:g}"
     if any(flaw.kind == "compressed" for flaw in verdict.damage):
         return "its compression is damaged: a copy would end where that begins"
-    return find_writer(verdict.path)
+    return find_writer(verdict.path) or find_recorder(verdict.path)
 
 
 def stamp_copy(found: Found, verdict: Verdict, reading: Reading, target: str) -> Stamp:
@@ -119,6 +121,20 @@ def stamp_in_place(found: Found, verdict: Verdict, reading: Reading) -> Stamp:
     except OSError as error:
         return Stamp(FAILED, reason=str(error))
     return Stamp(STAMPED, path)
+
+
+def clear_leftovers(folder: str) -> None:
+    """Remove the temporary files of stampings whose process was killed.
+
+    Args:
+        folder: The folder in which something is to be stamped; it may not be there yet.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _TEMPORARY.match(entry.name)
+            if found and entry.is_file(follow_symlinks=False) and not is_alive(int(found["pid"])):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(entry.path)
 
 
 class _Changed(Exception):  # noqa: N818 - a turn of events, no error
@@ -193,7 +209,7 @@ def _write(fd: int, source: BinaryIO, verdict: Verdict, reading: Reading, found:
         write_all(fd, stamp_header(data, key, agent))
     else:
         began = reading.first_timestamp or iso_time(found.modified_ns)
-        line = make_header(verdict.session_id or "", key, agent, began) + b"\n"
+        line = foreign_header(verdict.session_id or "", key, agent, began) + b"\n"
         mark = source.read(len(_BOM))
         write_all(fd, mark + line if mark == _BOM else line + mark)
     _copy(fd, source, None)

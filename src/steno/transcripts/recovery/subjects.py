@@ -20,9 +20,11 @@ from steno.transcripts.recovery.evidence import (
     NARROWED,
     OLD_STORE,
     REPORT,
+    ROTATION,
     SIBLING,
     STORE,
     Evidence,
+    folder_of_days,
     is_key,
 )
 from steno.transcripts.recovery.folder import agent_of_folder
@@ -82,6 +84,14 @@ class Subject:
                 claims.add(replace(each, kind=SIBLING), self.found.folder)
         if self.computed is not None:
             claims.add(replace(self.computed, kind=SIBLING), self.found.folder)
+        if not any(each.kind == HEADER for each in self._own()):
+            return
+        for related in self.reading.related:
+            evidence = Evidence(
+                ROTATION, EXACT, related.key, self.found.path, str(related.offset),
+                related.session_id,
+            )  # fmt: skip
+            claims.add(evidence, folder_of_days(self.found.folder))
 
     def _own(self) -> Iterator[Evidence]:
         mine = {self.header_id, self.session_id, None}

@@ -45,12 +45,3 @@ def test_unknown_claim():
 
     assert claims.count("c", "one", 5) is None
     assert claims.changed == {}
-
-
-def test_changes():
-    """Changes are forgotten when they are kept elsewhere."""
-    claims = Claims()
-    claims.take("c", "one", "r1")
-    claims.forget_changes()
-
-    assert claims.get("c") is None

@@ -15,6 +15,7 @@ from steno.transcripts.finding import find_transcripts
 from steno.transcripts.importers.importing import Importer, learn_claims, session_name
 from steno.transcripts.importers.landing import Landing
 from steno.transcripts.importers.ledger import Ledger
+from steno.transcripts.importers.registry import load_format
 from steno.transcripts.reader import read_header
 
 DATA = Path(__file__).parents[3] / "data" / "imports"
@@ -134,6 +135,28 @@ def test_claims_come_back(home, tmp_path):
     assert home.output_tokens == tokens + report.tally.output_tokens
 
 
+def test_claims_that_came_back_in_part(home):
+    """Where bringing claims back was broken off, the next import begins that anew."""
+    home.run(CLAUDE / "forks")
+    (home.path / "imports.db").unlink()
+
+    def break_off():
+        raise KeyboardInterrupt
+
+    ledger = Ledger(home.path / "imports.db")
+    with pytest.raises(KeyboardInterrupt):
+        learn_claims(find_transcripts(home.sessions), ledger, break_off)
+    ledger.close()
+    again = Ledger(home.path / "imports.db")
+    is_new = again.is_new
+    learn_claims(find_transcripts(home.sessions), again, lambda: None)
+    again.close()
+    known = Ledger(home.path / "imports.db")
+    known.close()
+
+    assert (is_new, known.is_new) == (True, False)
+
+
 def test_grown_file(home, tmp_path):
     """A file that has grown by any number of lines adds the rest, and ends as if read at once."""
     name = "c1a0de00-0000-4000-8000-000000000001.jsonl"
@@ -204,6 +227,17 @@ def test_dry_run(home):
     assert home.run(CLAUDE / "counts").popitem()[1].status == "imported"
 
 
+def test_dry_run_of_copies(home):
+    """A dry run counts a reply that stands in several files as often as an import: once."""
+    dry = home.run(CLAUDE / "forks", dry_run=True)
+    real = home.run(CLAUDE / "forks")
+
+    assert [report.tally.output_tokens for report in dry.values()] == [110, 70, 70]
+    assert {name: report.facts() for name, report in dry.items()} == {
+        name: report.facts() for name, report in real.items()
+    }
+
+
 def test_unknown_and_damaged(home, tmp_path):
     """Kinds that nobody knows are kept and counted; what can't be read is said with its place."""
     path = tmp_path / "c1a0de00-0000-4000-8000-000000000099.jsonl"
@@ -216,6 +250,25 @@ def test_unknown_and_damaged(home, tmp_path):
     assert report.facts()["damage"][0]["kind"] == "torn"
     (transcript,) = home.transcripts().values()
     assert b'"entry":{"type":"from-the-future","x":1}' in transcript
+
+
+def test_what_is_no_transcript_is_looked_at_once(home, tmp_path, monkeypatch):
+    """As long as it does not change, a file of no known format is not read again and again."""
+    path = tmp_path / "notes.txt"
+    path.write_text("bread, milk")
+    codex, seen = load_format("codex"), []
+    monkeypatch.setattr(codex, "recognise", lambda probe: seen.append(probe.head) or 0.0,
+                        raising=False)  # fmt: skip
+    landing, ledger = Landing(home.sessions, home.index), Ledger(home.path / "imports.db")
+    importer = Importer(landing, ledger)
+    reports = [importer.find([path])[0].report for _ in range(3)]
+    path.write_text("bread, milk, tea")
+    reports.append(importer.find([path])[0].report)
+    ledger.close()
+    landing.close()
+
+    assert seen == [b"bread, milk", b"bread, milk, tea"]
+    assert {report.why for report in reports} == {"no format that is known"}
 
 
 def test_what_cannot_be_read(home, tmp_path):
@@ -233,6 +286,28 @@ def test_what_cannot_be_read(home, tmp_path):
     assert "pipe.jsonl" not in reports
     assert home.run(tmp_path / "pipe.jsonl")["pipe.jsonl"].status == "skipped"
     assert home.output_tokens == 43_894
+
+
+def test_what_was_read_before_a_failure_is_kept(home, tmp_path):
+    """Of a source that breaks off in a conversation, what was read of that is in its session."""
+    path = tmp_path / "opencode.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript((DATA / "opencode" / "opencode-1.sql").read_text())
+        connection.executemany(
+            "INSERT INTO part VALUES (?, 'msg_02', 'ses_main', 1, 1, ?)",
+            [(f"prt_z{number}", "x" * 200) for number in range(3000)],
+        )
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3)
+        file.write(b"\xaa" * 60_000)
+    (report,) = home.run(path).values()
+    (again,) = home.run(path).values()
+
+    assert (report.status, report.why) == ("partial", "database disk image is malformed")
+    (text,) = home.transcripts().values()
+    assert text.count(b'"type":"entry_imported"') == report.tally.new > 0
+    assert (again.status, again.tally.new) == ("partial", 0)
 
 
 def test_format_that_fails(home, tmp_path, monkeypatch):

@@ -45,8 +45,12 @@ def test_claims(ledger):
 
 
 def test_is_new(ledger):
-    """Only a ledger that was not there before is new, and it is the owner's alone."""
+    """A ledger is new until it was told all that came before; it is the owner's alone."""
     assert ledger.is_new
+    unsettled = Ledger(ledger.path)
+    assert unsettled.is_new
+    unsettled.close()
+    ledger.settle()
     again = Ledger(ledger.path)
     assert not again.is_new
     again.close()

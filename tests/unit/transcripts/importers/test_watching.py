@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,28 @@ def test_rest(importer, tmp_path):
     assert list(watcher.look()) == []
     clock.now += 1
     assert len(list(watcher.look())) == 1
+
+
+def test_failure_is_said_once(importer, tmp_path):
+    """A source that can't be read is tried again a minute later, and not told again."""
+    clock = Clock()
+    path = tmp_path / "opencode.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript((DATA.parents[1] / "opencode" / "opencode-1.sql").read_text())
+        connection.executemany(
+            "INSERT INTO part VALUES (?, 'msg_02', 'ses_main', 1, 1, ?)",
+            [(f"prt_z{number}", "x" * 200) for number in range(3000)],
+        )
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3)
+        file.write(b"\xaa" * 60_000)
+    watcher = Watcher(importer, [path], clock=clock)
+    (first,) = watcher.look()
+    tries = []
+    run, importer.run = importer.run, lambda each: tries.append(each) or run(each)
+    soon = list(watcher.look())
+    clock.now += 61
+    later = list(watcher.look())
+
+    assert (first.status, soon, later, len(tries)) == ("partial", [], [], 1)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from steno.errors import TranscriptError
-from steno.transcripts.recovery.headers import make_header, stamp_header
+from steno.transcripts.recovery.headers import foreign_header, stamp_header
 
 
 def test_nothing_else_is_changed():
@@ -56,7 +56,7 @@ def test_a_key_with_quotes():
 
 def test_a_new_header():
     """A header that is made anew has what is known, and no more."""
-    assert json.loads(make_header("s", "k:1", None, "2026-01-01T00:00:00.000Z")) == {
+    assert json.loads(foreign_header("s", "k:1", None, "2026-01-01T00:00:00.000Z")) == {
         "type": "session", "version": 3, "id": "s", "sessionKey": "k:1",
         "timestamp": "2026-01-01T00:00:00.000Z",
     }  # fmt: skip

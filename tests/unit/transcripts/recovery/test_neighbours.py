@@ -86,6 +86,16 @@ def test_a_store_that_is_named(sessions, tmp_path):
         hear_store(heard, tmp_path / "nowhere.json")
 
 
+@pytest.mark.parametrize("text", ["", "[1]", "root:x:0:0", '{"a'])
+def test_a_store_that_is_none(tmp_path, text):
+    """A file that was named as the store, and of which nothing can be read, is refused."""
+    path = tmp_path / "store.json"
+    path.write_text(text)
+
+    with pytest.raises(TranscriptError, match="is no store"):
+        hear_store(Heard(), path)
+
+
 def test_ids_that_are_no_uuids(sessions):
     """An index in another folder says nothing about an id that any folder may have."""
     sessions.index({"agent:main:x": {"sessionId": "chat"}}, "backup/sessions.json")

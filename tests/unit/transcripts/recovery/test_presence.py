@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from steno.transcripts.recovery.presence import find_writer
+from steno.transcripts.recovery.presence import find_writer, is_alive
 
 
 def test_an_old_transcript(sessions):
@@ -63,3 +63,13 @@ def test_a_number_that_no_process_has(sessions):
     sessions.write("s.jsonl.lock", '{"pid": 999999999999999999}')
 
     assert find_writer(str(path)) is None
+
+
+def test_processes_that_live():
+    """This process lives, and one that was waited for does not."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+
+    assert is_alive(os.getpid())
+    assert is_alive(1)
+    assert not is_alive(child.pid)

@@ -8,7 +8,9 @@ import threading
 
 import pytest
 
+import steno
 from steno.storage.compressed import load_zstd
+from steno.transcripts.reader import read_header
 from steno.transcripts.recovery.recovering import recover
 from steno.transcripts.recovery.rows import encode_row, row_of
 
@@ -31,6 +33,36 @@ def test_one_session_in_many_files(sessions):
     assert len(done.verdicts) == 7
     assert {verdict.session_key for verdict in done.verdicts} == {KEY}
     assert [verdict.identified_by for verdict in done.verdicts].count("header") == 1
+
+
+def test_a_rotated_chain_that_lost_its_headers(tmp_path):
+    """Of steno's own sessions, a neighbour in the chain names the one whose header is gone."""
+    with steno.open(tmp_path) as recorder:
+        session = recorder.session("first", key=KEY)
+        for name in ("second", "third", "fourth"):
+            session = session.reset(session_id=name)
+    paths = {read_header(path).session_id: path for path in tmp_path.rglob("*.jsonl")}
+    next_day = tmp_path / "sessions" / "2099-01-01"
+    next_day.mkdir()
+    for name in ("second", "third"):
+        paths[name].rename(next_day / paths[name].name)
+    (next_day / paths["second"].name).write_bytes(b"")
+    (next_day / "third.jsonl").write_bytes(b'{"type":"sess')
+
+    verdicts = recover([tmp_path / "sessions"]).verdicts
+
+    assert {verdict.session_key for verdict in verdicts} == {KEY}
+    told = [verdict for verdict in verdicts if verdict.identified_by == "evidence"]
+    assert [[each.kind for each in verdict.evidence] for verdict in told] == [["rotation"]] * 2
+
+
+def test_a_fork_names_nobody(tmp_path):
+    """A fork may have another key than the session that it goes on from."""
+    head = {"type": "session", "id": "b", "sessionKey": KEY, "previous": "a", "reason": "fork"}
+    (tmp_path / "b.jsonl").write_text(json.dumps(head) + "\n")
+    (tmp_path / "a.jsonl").write_text("")
+
+    assert [verdict.session_key for verdict in recover([tmp_path]).verdicts] == [None, KEY]
 
 
 def test_a_file_that_cannot_be_read(sessions):

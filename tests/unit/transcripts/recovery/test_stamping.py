@@ -3,9 +3,12 @@
 import io
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
+import steno
 from steno.errors import TranscriptError
 from steno.storage.compressed import PackedText, load_zstd
 from steno.transcripts.recovery import stamping
@@ -243,3 +246,39 @@ class TestChoice:
             with pytest.raises(TranscriptError, match="only read"):
                 stamping.check_destination([str(sessions.path)], str(destination))
         stamping.check_destination([str(sessions.path)], str(tmp_path / "out"))
+
+
+def test_what_a_killed_stamping_left_is_removed(tmp_path):
+    """Temporary files of a process that is gone go; those of one that lives, and others, stay."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    left = [f".a.jsonl.{child.pid}-0123abcd.tmp", f".b.jsonl.zst.{child.pid}-0123abcd.tmp.text"]
+    kept = [f".a.jsonl.{os.getpid()}-0123abcd.tmp", "a.jsonl", ".a.tmp", f".{child.pid}-x.tmp"]
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    (tmp_path / f".folder.{child.pid}-0123abcd.tmp").mkdir()
+
+    stamping.clear_leftovers(str(tmp_path))
+    stamping.clear_leftovers(str(tmp_path / "nowhere"))
+
+    assert not {each.name for each in tmp_path.iterdir()} & set(left)
+    assert {each.name for each in tmp_path.iterdir()} >= set(kept)
+    assert (tmp_path / f".folder.{child.pid}-0123abcd.tmp").is_dir()
+
+
+def test_a_transcript_that_a_recorder_holds(tmp_path):
+    """What a living recorder has open is left alone, however long nothing was written to it."""
+    with steno.open(tmp_path) as recorder:
+        session = recorder.session("quiet")
+        recorder.flush()
+        (path,) = tmp_path.glob("sessions/*/quiet.jsonl")
+        os.utime(path, (1e9, 1e9))
+        (path.parent / "sessions.json").write_text(json.dumps({KEY: {"sessionId": "quiet"}}))
+        done = recover([path.parent])
+        reason = stamping.why_not(done.verdicts[0], done.readings[0], 1.0)
+        assert (done.verdicts[0].session_key, reason) == (KEY, "a living recorder holds it")
+        session.snapshot()
+    os.utime(path, (1e9, 1e9))
+    done = recover([path.parent])
+
+    assert stamping.why_not(done.verdicts[0], done.readings[0], 1.0) is None
