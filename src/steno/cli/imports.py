@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,8 +84,10 @@ def command(
         places = _check(places, given=bool(paths))
     index = config.sqlite.path if config.sqlite.enabled else None
     landing = Landing(config.jsonl.directory, index, durability=config.jsonl.durability)
-    ledger = Ledger(find_home(config.home).imports)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(landing.close)
+        ledger = Ledger(_ledger_path(config, stack, dry_run=dry_run))
+        stack.callback(ledger.close)
         _recall(config, ledger)
         importer = Importer(
             landing, ledger, format_name=chosen, dry_run=dry_run, again=again and not watch
@@ -94,9 +98,14 @@ def command(
         if not as_json:
             _print(reports, dry_run=dry_run, show_all=show_all)
         return 1 if any(each.status in {FAILED, PARTIAL} for each in reports) else 0
-    finally:
-        ledger.close()
-        landing.close()
+
+
+def _ledger_path(config: Config, stack: contextlib.ExitStack, *, dry_run: bool) -> Path:
+    """Name the ledger; a dry run makes none in the home."""
+    path = find_home(config.home).imports
+    if dry_run and not path.exists():
+        return Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+    return path
 
 
 def _usual_places(format_name: str | None) -> Iterator[Path]:

@@ -11,9 +11,10 @@ successor in all that begins from then on; what is open by then ends where it be
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from steno.errors import IdentityError
 from steno.events.model import Compacted, Event, Rotated, StatsSnapshot
@@ -46,6 +47,10 @@ class Session:
             rotated. See `successor`.
     """
 
+    # One for all: each holds it for a moment only, and a forked child has to make it anew, because
+    # another thread of the parent may have held it. A signal handler may end a request in there.
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+
     def __init__(
         self,
         record: Callable[[Event], bool],
@@ -77,7 +82,6 @@ class Session:
         self._tokens = Tokens()
         self._thinking = 0
         self._tools: set[str] = set()
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         """Make this session the one that speaks; its successor, if it was rotated."""
@@ -280,3 +284,11 @@ class Session:
         speaker = SPEAKER.get()
         if speaker is not None and id(speaker) in self._scopes:
             SPEAKER.set(self._newest().scope)
+
+    @classmethod
+    def renew_lock(cls) -> None:
+        """Begin clean in a forked child."""
+        cls._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=Session.renew_lock)

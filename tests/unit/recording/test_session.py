@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import json
+import os
+import signal
 import threading
 import weakref
 
@@ -304,6 +306,34 @@ def test_threads_that_rotate_at_once():
         assert writer.headers[successors[name]].previous == name
         name, chain = successors[name], chain + 1
     assert (chain, session.successor.session_id) == (400, name)
+
+
+def test_a_fork_while_a_session_is_being_rotated():
+    """A forked child rotates sessions, though a thread of its parent was just doing so."""
+    with capture_events() as (recorder, _):
+        session = recorder.session("old")
+        rotating, forked = threading.Event(), threading.Event()
+        succeed = session._succeed
+
+        def wait(*given):
+            rotating.set()
+            forked.wait(30)
+            return succeed(*given)
+
+        session._succeed = wait
+        thread = threading.Thread(target=session.reset)
+        thread.start()
+        rotating.wait(30)
+        child = os.fork()
+        if not child:
+            signal.alarm(10)  # ends a child that hangs
+            session._succeed = succeed
+            with session.request(model="m"):
+                pass
+            os._exit(0 if session.reset() is session.successor else 1)
+        forked.set()
+        thread.join()
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_sessions_that_nobody_holds_are_let_go():

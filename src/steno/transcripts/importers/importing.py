@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from steno.transcripts.importers.claims import Claim
     from steno.transcripts.importers.landing import Landing
     from steno.transcripts.importers.model import Conversation, Entry, Identity
-    from steno.transcripts.importers.source import Format
+    from steno.transcripts.importers.source import Format, Probe
 
 
 _UNKNOWN = "no format that is known"
+_OWN = "a transcript of steno's own: `steno recover` tells whose it is"
 
 
 class Candidate:
@@ -104,7 +105,7 @@ class Importer:
         self._format = load_format(format_name) if format_name is not None else None
         self._dry_run = dry_run
         self._again = again
-        self._unknown: dict[str, str] = {}  # files of no known format, as they were
+        self._unknown: dict[str, tuple[str, str]] = {}  # files of no known format, as they were
         self._tried: dict[str, Claim] = {}  # what a dry run would have kept in the ledger
 
     def find(self, paths: Iterable[Path]) -> list[Candidate]:
@@ -161,14 +162,16 @@ class Importer:
             if why is not None:
                 candidate.report = FileReport(name, SKIPPED, why=why)
                 return candidate
-            if self._unknown.get(name) == candidate.state:
-                candidate.report = FileReport(name, SKIPPED, why=_UNKNOWN)
+            state, why = self._unknown.get(name, ("", ""))
+            if state == candidate.state:
+                candidate.report = FileReport(name, SKIPPED, why=why)
                 return candidate
             looked = probe(path)
             candidate.format = self._format or takes_folder(looked) or recognise(looked)
             if candidate.format is None:
-                self._unknown[name] = candidate.state
-                candidate.report = FileReport(name, SKIPPED, why=_UNKNOWN)
+                why = _OWN if _is_own(looked) else _UNKNOWN
+                self._unknown[name] = candidate.state, why
+                candidate.report = FileReport(name, SKIPPED, why=why)
             changed = _changed(path)
             candidate.began = first_time(looked) or changed
             candidate.changed = changed.timestamp()
@@ -326,6 +329,12 @@ def learn_claims(paths: Iterable[Path], ledger: Ledger, progress: Callable[[], N
             continue  # a transcript that can't be read now takes no claim
         progress()
     ledger.settle()
+
+
+def _is_own(looked: Probe) -> bool:
+    """Tell whether a file is a transcript that steno has written."""
+    first = looked.first[0] if looked.first else None
+    return isinstance(first, dict) and first.get("type") == "session" and "session_id" in first
 
 
 def _changed(path: Path) -> datetime:

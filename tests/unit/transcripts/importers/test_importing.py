@@ -352,6 +352,16 @@ def test_full_disk(home, tmp_path):
     assert limited.output_tokens == 43_894
 
 
+def test_own_transcripts(home, tmp_path):
+    """A transcript that steno has written is left alone, and called what it is."""
+    home.run(CLAUDE / "counts")
+    (path,) = find_transcripts(home.sessions)
+    (report,) = Home(tmp_path / "other").run(path).values()
+
+    assert report.status == "skipped"
+    assert "steno's own" in report.why
+
+
 def test_unknown_format(home):
     """A format that does not exist is an error that names those that do."""
     with pytest.raises(steno.TranscriptError, match="no format 'word'") as caught:
