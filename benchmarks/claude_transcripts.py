@@ -123,7 +123,7 @@ class _Session:
                  "service_tier": "standard"}  # fmt: skip
         message = {"model": MODEL, "id": self._id("msg_01"), "type": "message", "role": "assistant",
                    "content": [{"type": "tool_use", "id": self._id("toolu_01"), "name": "Read",
-                                "input": {"file_path": "/home/dev/work/store/src/index.py"}}],
+                                "input": {"file_path": "/home/dev/code/store/src/index.py"}}],
                    "stop_reason": None, "stop_sequence": None, "usage": usage}  # fmt: skip
         return {"type": "assistant", "timestamp": self._time(), "message": message,
                 "requestId": self._id("req_011C"), "uuid": self._uuid()}  # fmt: skip
@@ -145,7 +145,7 @@ class _Session:
         uuid = self._uuid()
         line = {
             "parentUuid": self._parent, "isSidechain": False, "userType": "external",
-            "cwd": "/home/dev/work/store", "sessionId": self._session, "version": "2.1.20",
+            "cwd": "/home/dev/code/store", "sessionId": self._session, "version": "2.1.20",
             "gitBranch": "fix/late-flush", "slug": "calm-painted-lake", "type": kind, **fields,
             "uuid": uuid, "timestamp": self._time(),
         }  # fmt: skip

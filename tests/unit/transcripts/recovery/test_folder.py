@@ -75,7 +75,7 @@ def test_no_folder(tmp_path):
     ("folder", "agent"),
     [
         ("/home/u/.openclaw/agents/main/sessions", "main"),
-        ("/x/agents/work/sessions/cold", "work"),
+        ("/x/agents/garden/sessions/cold", "garden"),
         ("/x/agents/a/sessions/agents/b/sessions", "b"),
         ("/x/sessions", None),
         ("/x/agents/main", None),
