@@ -113,11 +113,8 @@ def _usual_places(format_name: str | None) -> Iterator[Path]:
     for name in FORMATS if format_name is None else (format_name,):
         for place in load_format(name).homes:
             expanded = os.path.expandvars(os.path.expanduser(place))
-            if "$" not in expanded and "*" not in expanded:
+            if "$" not in expanded:  # else the variable is not set
                 yield Path(expanded)
-            elif "$" not in expanded:
-                fixed = Path(expanded.split("*", 1)[0])
-                yield from sorted(fixed.parent.glob(os.path.relpath(expanded, fixed.parent)))
 
 
 def _check(places: tuple[Path, ...], *, given: bool) -> tuple[Path, ...]:

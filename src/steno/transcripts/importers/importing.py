@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steno import notices
 from steno.errors import StenoError, TranscriptError
 from steno.events.header import Header, make_header
 from steno.transcripts.importers.assembling import Assembler
@@ -28,7 +29,6 @@ from steno.transcripts.importers.registry import (
 )
 from steno.transcripts.importers.report import (
     FAILED,
-    IMPORTED,
     NOTHING_NEW,
     PARTIAL,
     SKIPPED,
@@ -191,6 +191,10 @@ class Importer:
             try:
                 for conversation in candidate.format.read(source):
                     self._import(conversation, report)
+                if not self._dry_run:
+                    at = datetime.now(UTC).isoformat(timespec="seconds")
+                    imported = Imported(candidate.state, candidate.format.name)
+                    self._ledger.keep_file(candidate.path, imported, at)
             except (OSError, sqlite3.Error, StenoError) as error:
                 failure = _failure(report.path, error)
                 report.status = PARTIAL if report.sessions else FAILED
@@ -200,12 +204,8 @@ class Importer:
                 report.why = f"{type(error).__name__}: {error}"
                 report.hint = "this is a defect of the format; what was read before it is kept"
             else:
-                if not report.tally.new and report.status == IMPORTED:
+                if not report.tally.new:
                     report.status = NOTHING_NEW
-                if not self._dry_run:
-                    at = datetime.now(UTC).isoformat(timespec="seconds")
-                    imported = Imported(candidate.state, candidate.format.name)
-                    self._ledger.keep_file(candidate.path, imported, at)
         return report
 
     def _import(self, conversation: Conversation, report: FileReport) -> None:
@@ -325,8 +325,11 @@ def learn_claims(paths: Iterable[Path], ledger: Ledger, progress: Callable[[], N
                     claims = Claims(ledger.find_claim)
                     learn_lines(path, header.session_id, claims)
                     ledger.keep_claims(claims.changed)
-        except (OSError, TranscriptError):
-            continue  # a transcript that can't be read now takes no claim
+        except (OSError, TranscriptError) as error:
+            notices.say(
+                "import-claims",
+                f"WARN what {path} counts is not known: {error}; copies of its replies may count",
+            )
         progress()
     ledger.settle()
 

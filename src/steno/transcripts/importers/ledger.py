@@ -105,7 +105,11 @@ class Ledger:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            self._prepare()
+            try:
+                self._prepare()
+            except sqlite3.Error:
+                self._connection.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise TranscriptError(
@@ -168,20 +172,18 @@ class Ledger:
         Raises:
             sqlite3.Error: They could not be kept.
         """
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)",
-            [
-                (
-                    _bindable(claim),
-                    _bindable(of.session_id),
-                    _bindable(of.request_id),
-                    min(of.output, (1 << 63) - 1),
-                )
-                for claim, of in claims.items()
-            ],
-        )
-        self._connection.execute("COMMIT")
+        rows = [
+            (
+                _bindable(claim),
+                _bindable(of.session_id),
+                _bindable(of.request_id),
+                min(of.output, (1 << 63) - 1),
+            )
+            for claim, of in claims.items()
+        ]
+        with self._connection:  # undoes what it has begun where it fails
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", rows)
         self._hashes.update(hash(_bindable(claim)) for claim in claims)
 
     def keep_file(self, path: Path, imported: Imported, at: str) -> None:

@@ -352,6 +352,33 @@ def test_full_disk(home, tmp_path):
     assert limited.output_tokens == 43_894
 
 
+def test_ledger_that_refuses(home):
+    """A ledger that can't be written to is in the report, and the file is imported again later."""
+    landing = Landing(home.sessions, home.index)
+    ledger = Ledger(home.path / "imports.db")
+    importer = Importer(landing, ledger)
+    ledger._connection.execute("PRAGMA query_only = ON")
+    (report,) = [importer.run(each) for each in importer.find([CLAUDE / "counts"])]
+    ledger.close()
+    landing.close()
+
+    assert report.status == "partial"
+    assert "readonly" in report.why
+    assert home.run(CLAUDE / "counts").popitem()[1].status == "nothing new"
+    assert home.output_tokens == 43_894
+
+
+def test_transcript_that_takes_no_claims(home, capsys):
+    """A transcript that can't be read when the ledger is made anew is told, as its copies count."""
+    home.run(CLAUDE / "counts")
+    (path,) = find_transcripts(home.sessions)
+    path.write_bytes(b"no header\n" * 10)
+    (home.path / "imports.db").unlink()
+    home.run(home.path / "nowhere")
+
+    assert "is not known" in capsys.readouterr().err
+
+
 def test_own_transcripts(home, tmp_path):
     """A transcript that steno has written is left alone, and called what it is."""
     home.run(CLAUDE / "counts")

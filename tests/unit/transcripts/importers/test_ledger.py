@@ -44,6 +44,18 @@ def test_claims(ledger):
     assert ledger.find_claim("e") is None
 
 
+def test_failing(ledger):
+    """Claims that could not be kept are not known, and keep no later ones out."""
+    ledger._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError):
+        ledger.keep_claims({"c": Claim("s", "r", 1)})
+    ledger._connection.execute("PRAGMA query_only = OFF")
+
+    assert ledger.find_claim("c") is None
+    ledger.keep_claims({"d": Claim("s", "r", 2)})
+    assert ledger.find_claim("d") == Claim("s", "r", 2)
+
+
 def test_is_new(ledger):
     """A ledger is new until it was told all that came before; it is the owner's alone."""
     assert ledger.is_new
