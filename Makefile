@@ -46,7 +46,7 @@ clean: ## Remove what the other targets made
 	@touch $@
 
 .venv/.installed: .venv/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[proxy,prices,archives]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[proxy,prices,archives,collectors]'
 	@touch $@
 
 .venv/.demo: .venv/.installed requirements/demo.txt

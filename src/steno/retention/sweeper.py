@@ -30,6 +30,9 @@ FIRST_S = 5.0
 """Seconds after the start when the first round begins."""
 
 _JITTER = 0.1
+_CHANCE = random.SystemRandom()
+"""Not the one that all share: a program that was seeded must not find its numbers taken."""
+
 _NICE = 19
 _CLOSE_S = 5.0
 
@@ -163,4 +166,4 @@ def tell(account: Account) -> str:
 
 
 def _about(interval_s: float) -> float:
-    return interval_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+    return interval_s * _CHANCE.uniform(1 - _JITTER, 1 + _JITTER)

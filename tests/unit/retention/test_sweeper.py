@@ -1,6 +1,7 @@
 """Rounds in the background."""
 
 import os
+import random
 import threading
 import time
 
@@ -63,6 +64,14 @@ def test_jitter():
 
     assert len(drawn) > 40
     assert all(90 <= each <= 110 for each in drawn)
+
+
+def test_random_numbers():
+    """The numbers that the program draws are not disturbed: a seed gives what it always gives."""
+    before = random.getstate()
+    module._about(100.0)
+
+    assert random.getstate() == before
 
 
 def test_nothing_to_do(old):
