@@ -47,6 +47,32 @@ def test_all(values, between):
     assert not any(flaw.lost for flaw in flaws)
 
 
+class Line(msgspec.Struct):
+    """What a caller looks for in a line."""
+
+    type: str | None = None
+    count: int | None = None
+
+
+typed = st.fixed_dictionaries(
+    {"pad": st.integers(0, 3).map(lambda times: "é x" * 300 * times)},
+    optional={"type": json_values, "count": json_values, "more": json_values},
+).map(lambda each: json.dumps(each, ensure_ascii=False).encode("utf-8", "replace"))
+damage = st.sampled_from([b"", b"\xff", b"\x00", b"}", b'"', b"\n", b"NaN", b"1e+999"])
+
+
+@given(st.lists(st.tuples(typed, damage, st.integers(0, 5_000)), max_size=6))
+def test_parser(parts):
+    """Who has the values checked by a parser of its own gets the same values and flaws."""
+    text = b"\n".join(
+        data[: at % len(data)] + harm + data[at % len(data) :] for data, harm, at in parts
+    )
+    flaws = []
+    found = list(read_values(io.BytesIO(text), flaws, parse=msgspec.json.Decoder(Line).decode))
+
+    assert (found, flaws) == read(text)
+
+
 @given(st.lists(st.tuples(lines, garbage), min_size=1))
 def test_garbage(parts):
     """Garbage on lines between values costs none of them."""

@@ -1,7 +1,8 @@
 """Events to lines of a transcript and back.
 
-Strategy: the way out is the hot path of the worker, so the common event is encoded once and its
-``recorder`` and ``seq`` are spliced over the closing brace. Only when the encoder refuses, or the
+Strategy: the way out is the hot path of the worker, so the common event is encoded once, straight
+into the buffer that will be written, and its ``recorder`` and ``seq`` go over the closing brace.
+Only when the encoder refuses, or the
 line shows a sign that something can't be kept as it was given (a ``null`` that may have been a
 NaN, a line beyond the limit), is the event walked by `Salvage`. The way in decodes straight to the
 typed event; a line that doesn't encode to the same bytes again is compared key by key with what
@@ -44,6 +45,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
+_encode_into = _encoder.encode_into
 _decode_known = msgspec.json.Decoder(KnownEvent | Header).decode
 _decode_any = msgspec.json.Decoder().decode
 
@@ -77,6 +79,8 @@ _BULK: dict[type[Event], Callable[[Any], tuple[Any, Any]]] = {
 Types that are not here, an `UnknownEvent` or somebody's own, are encoded the slow way.
 """
 
+_TEXTS = frozenset({str, memoryview})
+
 _UNALTERED: tuple[Alteration, ...] = ()
 
 
@@ -97,50 +101,71 @@ class LineEncoder:
         self._tail = b',"recorder":%b,"seq":' % _encode(recorder)
 
     def encode(self, event: Event, seq: int) -> tuple[bytes, tuple[Alteration, ...]]:
-        """Encode one event as a line; never fails on what an event holds.
-
-        Args:
-            event: The event, as the program recorded it.
-            seq: Its number among the recorder's events.
+        """Encode one event as a line of its own; see `append`.
 
         Returns:
             The line with its newline, and what could not be kept as it was given.
         """
+        line = bytearray()
+        notes = self.append(event, seq, line)
+        return bytes(line), notes
+
+    def append(self, event: Event, seq: int, lines: bytearray) -> tuple[Alteration, ...]:
+        """Encode one event behind the lines of others; never fails on what an event holds.
+
+        Args:
+            event: The event, as the program recorded it.
+            seq: Its number among the recorder's events.
+            lines: Gets the line, with its newline.
+
+        Returns:
+            What could not be kept as it was given.
+        """
+        begin = len(lines)
         try:
             stamp = event.timestamp
             if stamp.tzinfo is not UTC or event.extra is not UNSET:
-                return self._encode_slowly(event, seq)
-            line = _encode(event)
+                return self._append_slowly(event, seq, lines, begin)
+            _encode_into(event, lines, begin)
             # The bulk of a line is its text, which stands last and can't hold a NaN: to search it
             # for the mark of one would cost as much as the encoding.
-            end = length = len(line)
+            end = len(lines)
+            length = end - begin
             text, payload = _BULK[type(event)](event)
-            if payload is None and text is not None:
-                end -= len(text)
+            last = text if payload is None else payload
+            if type(last) in _TEXTS:
+                end -= len(last)
             if length > self.max_event_bytes or (
-                line.find(b"null", 0, end) >= 0 and has_non_finite(event)
+                lines.find(b"null", begin, end) >= 0 and has_non_finite(event)
             ):
-                return self._encode_slowly(event, seq)
+                return self._append_slowly(event, seq, lines, begin)
         except Exception:  # noqa: BLE001 - whatever a value makes the encoder raise, it is salvaged
-            return self._encode_slowly(event, seq)
+            return self._append_slowly(event, seq, lines, begin)
+        lines[-1:] = b"%b%d}\n" % (self._tail, seq)
         if not stamp.microsecond:
-            line = _with_microseconds(line)
-        return b"%b%b%d}\n" % (line[:-1], self._tail, seq), _UNALTERED
+            _write_microseconds(lines, begin)
+        return _UNALTERED
 
-    def _encode_slowly(self, event: Event, seq: int) -> tuple[bytes, tuple[Alteration, ...]]:
+    def _append_slowly(
+        self, event: Event, seq: int, lines: bytearray, begin: int
+    ) -> tuple[Alteration, ...]:
+        del lines[begin:]  # what was begun of it
         line, notes = salvage_event(event, self.max_event_bytes)
         line.pop("recorder", None)
         line.pop("seq", None)
         line["recorder"] = self.recorder
         line["seq"] = seq
-        return _encode(line) + b"\n", notes
+        lines += _encode(line)
+        lines += b"\n"
+        return notes
 
 
-def _with_microseconds(line: bytes) -> bytes:
+def _write_microseconds(lines: bytearray, begin: int) -> None:
     """Write the six digits that the encoder leaves out when they are all zero."""
-    at = line.find(_STAMP_KEY) + len(_STAMP_KEY)
-    end = line.find(b'Z"', at)
-    return line[:end] + b".000000" + line[end:] if end - at == _STAMP_LENGTH else line
+    at = lines.find(_STAMP_KEY, begin) + len(_STAMP_KEY)
+    end = lines.find(b'Z"', at)
+    if end - at == _STAMP_LENGTH:
+        lines[end:end] = b".000000"
 
 
 def format_timestamp(stamp: datetime) -> str:

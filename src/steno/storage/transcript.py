@@ -121,7 +121,12 @@ class TranscriptFolder:
         return self._days[1]
 
     def append(
-        self, relative: str, lines: bytes, header: Callable[[], bytes], *, passing: bool = False
+        self,
+        relative: str,
+        lines: bytes | bytearray,
+        header: Callable[[], bytes],
+        *,
+        passing: bool = False,
     ) -> Appended:
         """Append whole lines to a transcript; begin it where it does not exist.
 
@@ -141,7 +146,7 @@ class TranscriptFolder:
         return appended
 
     def _try_append(
-        self, relative: str, lines: bytes, header: Callable[[], bytes], *, passing: bool
+        self, relative: str, lines: bytes | bytearray, header: Callable[[], bytes], *, passing: bool
     ) -> Appended | None:
         fd = self._open.get(relative)
         if fd is None:
@@ -168,7 +173,7 @@ class TranscriptFolder:
         return appended
 
     def _append_to(
-        self, fd: int, relative: str, lines: bytes, header: Callable[[], bytes]
+        self, fd: int, relative: str, lines: bytes | bytearray, header: Callable[[], bytes]
     ) -> Appended | None:
         fcntl.flock(fd, fcntl.LOCK_EX)
         # Links that are counted tell nothing where a file had more than one, as backups make them.
@@ -231,7 +236,9 @@ class TranscriptFolder:
             self._drop(next(iter(self._open)))
 
 
-def _append_locked(fd: int, size: int, lines: bytes, header: Callable[[], bytes]) -> Appended:
+def _append_locked(
+    fd: int, size: int, lines: bytes | bytearray, header: Callable[[], bytes]
+) -> Appended:
     """Append under the lock to a file that is empty or that somebody else has written to."""
     if size == 0:
         return _begin(fd, lines, header)
@@ -247,7 +254,7 @@ def _append_locked(fd: int, size: int, lines: bytes, header: Callable[[], bytes]
     return _write_or_undo(fd, size, size + 1, b"\n" + lines)._replace(torn=torn)
 
 
-def _begin(fd: int, lines: bytes, header: Callable[[], bytes]) -> Appended:
+def _begin(fd: int, lines: bytes | bytearray, header: Callable[[], bytes]) -> Appended:
     """Write the header and the first lines to an empty file."""
     first = header() + b"\n"
     if _step(len(first) + len(lines)):
@@ -260,14 +267,14 @@ def _step(size: int) -> int:
     return (size >> 9).bit_length() // 4  # a block is the first of them
 
 
-def _with_header(fd: int, lines: bytes, start: int) -> bytes:
+def _with_header(fd: int, lines: bytes | bytearray, start: int) -> bytes | bytearray:
     """Add the first line of a transcript to lines that are appended to it, if it is a header."""
     head = os.pread(fd, _MAX_HEADER, 0)
     end = head.find(b"\n") + 1
     return _insert(head[:end], lines, start) if end and head.startswith(_HEADER_MARK) else lines
 
 
-def _insert(header: bytes, lines: bytes, start: int) -> bytes:
+def _insert(header: bytes, lines: bytes | bytearray, start: int) -> bytes:
     """Put a header among lines that will lie at an offset.
 
     It goes before the last line, so that the last one of a transcript is an event; but where that
@@ -276,10 +283,10 @@ def _insert(header: bytes, lines: bytes, start: int) -> bytes:
     at = lines.rfind(b"\n", 0, -1) + 1
     if start + at < _BLOCK:
         at = len(lines)
-    return b"%b%b%b" % (lines[:at], header, lines[at:])
+    return b"".join((lines[:at], header, lines[at:]))
 
 
-def _write_or_undo(fd: int, size: int, start: int, data: bytes) -> Appended:
+def _write_or_undo(fd: int, size: int, start: int, data: bytes | bytearray) -> Appended:
     """Write at the end, or cut off what was written of it."""
     try:
         written = os.write(fd, data)

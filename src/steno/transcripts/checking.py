@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -34,6 +35,9 @@ _MAX_EFFORT = 4_000_000
 decode = msgspec.json.Decoder().decode
 skip = msgspec.json.Decoder(msgspec.Raw).decode
 
+Parse = Callable[[bytes], object]
+"""Reads a value, for its caller or for nobody."""
+
 _large = re.compile(rb"\+[0-9]{3}").search
 _bad_bytes = re.compile("[\udc80-\udcff]+").finditer
 
@@ -43,8 +47,13 @@ def effort_for(length: int) -> Effort:
     return Effort(_EFFORT + min(length, _MAX_EFFORT))
 
 
-def check(data: bytes) -> None:
+def check(data: bytes, parse: Parse = skip) -> None:
     """Check that a value is JSON in UTF-8, with numbers that can be read.
+
+    Args:
+        data: The value.
+        parse: Reads a long one: raises `msgspec.DecodeError` for what is no JSON, and may do so
+            for what it does not expect.
 
     Raises:
         msgspec.DecodeError: It is not.
@@ -54,7 +63,10 @@ def check(data: bytes) -> None:
     if len(data) <= SHORT:
         decode(data)
         return
-    skip(data)
+    try:
+        parse(data)
+    except msgspec.ValidationError:
+        skip(data)  # JSON, maybe, but not what the parser looks for
     if not data.isascii():
         if len(data) <= _PIECE:
             data.decode()

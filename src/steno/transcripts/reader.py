@@ -22,7 +22,7 @@ from steno.storage.compressed import PACKED, PackedText, damage_of, open_text
 from steno.storage.lines import read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -81,15 +81,24 @@ class Transcript:
         position: Byte offset behind the last whole line that was read.
     """
 
-    def __init__(self, path: Path, *, offset: int = 0, lossless: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        offset: int = 0,
+        lossless: bool = True,
+        open_file: Callable[[Path], BinaryIO] = open_text,
+    ) -> None:
         """Describe the transcript; it is opened when it is iterated over.
 
         Args:
             path: The file.
             offset: Where to begin; the beginning of a line.
             lossless: Keep what this version doesn't know; see `decode_line`.
+            open_file: Opens the file to read its text; another one where it is sealed.
         """
         self.path = path
+        self._open_file = open_file
         self.damage: list[Damage] = []
         self.position = offset
         self._lossless = lossless
@@ -106,7 +115,7 @@ class Transcript:
         """
         begin = self.position
         try:
-            with open_text(self.path) as file:
+            with self._open_file(self.path) as file:
                 torn = 0
                 for line in read_lines(file, begin):
                     if not line.whole:
@@ -190,9 +199,15 @@ class _Numbers:
         return True
 
 
-def read_transcript(path: Path, *, offset: int = 0, lossless: bool = True) -> Transcript:
+def read_transcript(
+    path: Path,
+    *,
+    offset: int = 0,
+    lossless: bool = True,
+    open_file: Callable[[Path], BinaryIO] = open_text,
+) -> Transcript:
     """Read a transcript; see `Transcript`."""
-    return Transcript(path, offset=offset, lossless=lossless)
+    return Transcript(path, offset=offset, lossless=lossless, open_file=open_file)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header | None:

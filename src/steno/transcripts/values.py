@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from steno.storage.compressed import damage_of
-from steno.transcripts.checking import check, effort_for, settle
+from steno.transcripts.checking import Parse, check, effort_for, settle, skip
 from steno.transcripts.flaws import Flaw, Flaws
 from steno.transcripts.salvaging import BOM, Salvage, Value, find_end
 from steno.transcripts.tokens import Effort
@@ -44,7 +44,9 @@ _WHITE = b" \t\r\n"
 _GAP = re.compile(rb"[ \t\r]*").match
 
 
-def read_values(file: BinaryIO, flaws: list[Flaw], *, start: int = 0) -> Iterator[Value]:
+def read_values(
+    file: BinaryIO, flaws: list[Flaw], *, start: int = 0, parse: Parse = skip
+) -> Iterator[Value]:
     """Yield the values of an open file, in order.
 
     Args:
@@ -52,17 +54,20 @@ def read_values(file: BinaryIO, flaws: list[Flaw], *, start: int = 0) -> Iterato
         flaws: What is not as it should be is added here as it is met; at most 1,000 places, of
             which the last stands for the rest.
         start: Byte offset in the text to begin at; the beginning of a line.
+        parse: Who is going to decode the values anyway may have the long ones checked by that:
+            see `check`.
 
     Raises:
         OSError: The file can't be read.
     """
-    yield from _Reading(file, Flaws(flaws), start)
+    yield from _Reading(file, Flaws(flaws), start, parse)
 
 
 class _Reading:
     """One reading of a file: a piece of its text, and the place in it that was read to."""
 
-    def __init__(self, file: BinaryIO, flaws: Flaws, start: int) -> None:
+    def __init__(self, file: BinaryIO, flaws: Flaws, start: int, parse: Parse) -> None:
+        self._parse = parse
         self._file = file
         self._flaws = flaws
         self._start = start
@@ -94,13 +99,13 @@ class _Reading:
 
     def _lines(self) -> Iterator[Value]:
         """Yield the values of the lines that are there as a whole."""
-        text, at, base = self._text, self._at, self._base
+        text, at, base, parse = self._text, self._at, self._base, self._parse
         while (end := text.find(b"\n", at)) >= 0:
             line = text[at:end]
             try:
                 fine = line[0] in _OPENERS and line[-1] in _CLOSERS
                 if fine:
-                    check(line)
+                    check(line, parse)
             except (IndexError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 fine = False
             if fine:

@@ -126,12 +126,12 @@ class JsonlWriter:
 
     def _group(
         self, batch: Batch, encoder: LineEncoder
-    ) -> tuple[dict[str, list[bytes]], dict[str, Event]]:
+    ) -> tuple[dict[str, bytearray], dict[str, Event]]:
         """Encode a batch; the lines by session, and the first event of each session."""
-        groups: dict[str, list[bytes]] = {}
+        groups: dict[str, bytearray] = {}
         first: dict[str, Event] = {}
         landed = self._landed
-        encode = encoder.encode
+        append = encoder.append
         relaxed = batch.relaxed
         for at, event in enumerate(batch.events):
             if relaxed and not at % EASE_EVERY:
@@ -139,13 +139,13 @@ class JsonlWriter:
             seq = batch.seqs[at]
             if landed and seq in landed:
                 continue
-            line, notes = encode(event, seq)
             try:
-                groups[event.session_id].append(line)
+                lines = groups[event.session_id]
             except (KeyError, TypeError):
                 session_id = str(event.session_id)
                 first.setdefault(session_id, event)
-                groups.setdefault(session_id, []).append(line)
+                lines = groups.setdefault(session_id, bytearray())
+            notes = append(event, seq, lines)
             if notes:
                 self.losses.add(
                     str(event.session_id),
@@ -157,13 +157,13 @@ class JsonlWriter:
                 )
         for session_id in batch.headers:
             # A session without an event yet gets its transcript all the same.
-            groups.setdefault(session_id, [])
+            groups.setdefault(session_id, bytearray())
         return groups, first
 
     def _append(
         self,
         session_id: str,
-        lines: list[bytes],
+        lines: bytearray,
         batch: Batch,
         first: Event | None,
         *,
@@ -181,7 +181,7 @@ class JsonlWriter:
                 header = _describe(session_id, _time_of(first), batch.recorder)
             return encode_header(header)
 
-        appended = self._folder.append(relative, b"".join(lines), begin, passing=passing)
+        appended = self._folder.append(relative, lines, begin, passing=passing)
         if appended.torn:
             self.losses.add(
                 session_id,

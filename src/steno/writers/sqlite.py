@@ -187,7 +187,7 @@ class SqliteWriter:
             WriteError: They could not be stored; the rows are as they were.
         """
         name = os.fspath(transcript)
-        with self._transaction() as connection:
+        with self._transaction(undo="FILE") as connection:
             paths = self._forget(connection, name)
             for path in paths:
                 while not self._store_piece(connection, path, _PENDING):
@@ -217,7 +217,7 @@ class SqliteWriter:
         Raises:
             WriteError: They could not be removed.
         """
-        with self._transaction() as connection:
+        with self._transaction(undo="FILE") as connection:
             self._forget(connection, os.fspath(path))
             connection.execute("DELETE FROM transcripts WHERE path = ?", (os.fspath(path),))
             connection.execute(
@@ -375,14 +375,22 @@ class SqliteWriter:
     # -- the database --------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Open the database if need be, and commit what is done in the block, or nothing."""
+    def _transaction(self, *, undo: str = "MEMORY") -> Iterator[sqlite3.Connection]:
+        """Open the database if need be, and commit what is done in the block, or nothing.
+
+        SQLite keeps what a statement would have to take back: a few pages, which as files would be
+        more bytes to write than the rows are. Only to forget a session touches all of its pages.
+
+        Args:
+            undo: Where that is kept, ``MEMORY`` or ``FILE``.
+        """
         try:
             connection = self._connection
             if connection is None:
                 connection = self._connection = connect(
                     self.path, synchronous=self._synchronous, busy_timeout_ms=self._busy_timeout_ms
                 )
+            connection.execute(f"PRAGMA temp_store = {undo}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 (version,) = connection.execute("PRAGMA data_version").fetchone()

@@ -37,6 +37,34 @@ def reply(**facts: object) -> steno.ResponseRecorded:
     return steno.ResponseRecorded("s", "r", NOW, **facts)  # type: ignore[arg-type]
 
 
+def test_lines_behind_each_other():
+    """Lines are put behind those that are there, whichever way each has to take."""
+    whole_second = NOW.replace(microsecond=0)
+    events = [
+        reply(response_text="a"),
+        steno.Gap("s", "", whole_second, what="event", count=1, reason="buffer_full"),
+        reply(response_json={"nan": float("nan")}),
+        reply(response_json=object()),
+        reply(response_text="x" * 200_000),
+        steno.ToolCallRecorded("s", "r", NOW, tool_name="null", tool_output="null \u2014 " * 100),
+        steno.Completed("s", "r", datetime(2026, 1, 1), success=True),
+        steno.LogRecorded("s", "", whole_second, level="INFO", logger="a", message="\ud800"),
+    ]
+    lines = bytearray(b"before\n")
+    encoder = LineEncoder("rec", 100_000)
+    notes = [encoder.append(event, seq, lines) for seq, event in enumerate(events, 1)]
+
+    alone = [encoder.encode(event, seq) for seq, event in enumerate(events, 1)]
+    assert bytes(lines) == b"before\n" + b"".join(line for line, _ in alone)
+    assert notes == [noted for _, noted in alone]
+    assert [bool(noted) for noted in notes] == [
+        False, False, True, True, True, False, False, True,
+    ]  # fmt: skip
+    read = [json.loads(line) for line in lines.splitlines()[1:]]
+    assert [line["seq"] for line in read] == list(range(1, 9))
+    assert read[1]["timestamp"] == "2026-11-20T12:30:15.000000Z"
+
+
 class TestShapes:
     """The JSON shapes of the specification."""
 

@@ -6,6 +6,11 @@ import pytest
 from steno.transcripts.checking import SHORT, Bad, check, find_bad, replace_bad, settle
 from steno.transcripts.flaws import Flaw, Flaws
 
+
+class Nothing(msgspec.Struct):
+    """An object of which nothing is read."""
+
+
 MEBIBYTE = 1024 * 1024
 LONG = [0, SHORT, MEBIBYTE]
 
@@ -14,6 +19,39 @@ def settled(data, offset=0):
     """Settle a value; what is given, and its flaws."""
     flaws = []
     return settle(data, offset, Flaws(flaws)), flaws
+
+
+class TestParser:
+    """A long value may be checked by who has to decode it anyway."""
+
+    def test_is_asked(self):
+        """The parser gets each long value; a short one is decoded as a whole."""
+        seen = []
+        long = b'{"a":"%b"}' % (b"x" * SHORT)
+        check(long, seen.append)
+        check(b'{"a":1}', seen.append)
+
+        assert seen == [long]
+
+    def test_other_types(self):
+        """A value that is not what the parser expects passes all the same, if it is JSON."""
+        parse = msgspec.json.Decoder(dict[str, int]).decode
+        check(b'{"a":"%b"}' % (b"x" * SHORT), parse)
+        with pytest.raises(msgspec.DecodeError):
+            check(b'{"a":"%b",}' % (b"x" * SHORT), parse)
+
+    def test_bytes_that_it_passes_over(self):
+        """What is no UTF-8 is refused, also where the parser does not look."""
+        parse = msgspec.json.Decoder(Nothing).decode
+        with pytest.raises(UnicodeDecodeError):
+            check(b'{"a":"%b\xff"}' % (b"x" * SHORT), parse)
+
+    @pytest.mark.parametrize("number", [b"1e+999", b"-2e+400"])
+    def test_numbers_that_it_passes_over(self, number):
+        """A number beyond all range is refused, also where the parser does not look."""
+        parse = msgspec.json.Decoder(Nothing).decode
+        with pytest.raises(msgspec.DecodeError):
+            check(b'{"a":"%b","b":%b}' % (b"x" * SHORT, number), parse)
 
 
 class TestCheck:

@@ -3,8 +3,10 @@
 import contextlib
 import os
 import random
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,6 +105,25 @@ def test_totals_are_sums(writer, path):
     assert (session["thinking_tokens"], session["total_duration_ms"]) == (5, 150)
     assert (session["failed_requests"], session["open_requests"]) == (1, 0)
     assert (session["tool_call_count"], session["gap_count"]) == (3, 3)
+
+
+def test_artefacts(writer, path):
+    """What was saved is a row each, once however often it is told, and makes no request."""
+    saved = [
+        steno.ArtefactSaved("s", request, at(5), kind="logs", source="kubernetes", path=f"logs/{n}",
+                            size_bytes=9, count=n, sha256="ab", metadata={"pod": "p"})
+        for n, request in enumerate(("", "r1", ""))
+    ]  # fmt: skip
+    writer.write(batch([*EVENTS, *saved]))
+    writer.write(batch([*EVENTS, *saved]))
+
+    found = rows(path, "artefacts")
+    assert [(row["path"], row["request_id"], row["count"]) for row in found] == [
+        ("logs/0", "", 0), ("logs/1", "r1", 1), ("logs/2", "", 2)
+    ]  # fmt: skip
+    assert found[0]["recorded_at"] == "2026-11-20 12:00:00.005000"
+    assert (found[0]["size_bytes"], found[0]["metadata"]) == (9, '{"pod":"p"}')
+    assert rows(path)[0]["request_count"] == 3
 
 
 def test_latest_facts(writer, path):
@@ -403,9 +424,9 @@ class TestTrouble:
         writer.write(batch(EVENTS))
         writer.close()
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("UPDATE schema_version SET version = 3")
+            connection.execute("UPDATE schema_version SET version = 99")
 
-        with pytest.raises(SchemaVersionError, match="Unsupported schema version: 3"):
+        with pytest.raises(SchemaVersionError, match="Unsupported schema version: 99"):
             SqliteWriter(path)
 
     def test_permissions(self, writer, path):
@@ -485,3 +506,27 @@ def test_half_characters(tmp_path):
     connection.close()
     assert rows == [("a\\ud800b",)]
     assert not (tmp_path / "dead-letters").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count writes")
+def test_few_writes(tmp_path):
+    """To store rows writes their pages, and not what each statement would have to take back."""
+    events = []
+    for number in range(1_000):
+        ids = ("s1", f"req-{number * 2_654_435_761 % 2**32:08x}", NOW)
+        events.append(steno.Started(*ids, model_requested="m", provider="p", listener="l"))
+        events.append(steno.ToolCallRecorded(*ids, tool_name="read", tool_call_id=str(number)))
+    with contextlib.closing(SqliteWriter(tmp_path / "sessions.db")) as writer:
+        writer.write(Batch(events[:2], [1, 2], recorder="r"))
+        before = count_writes()
+        writer.write(Batch(events[2:], range(3, len(events) + 1), recorder="r"))
+        writes = count_writes() - before
+
+    pages = (tmp_path / "sessions.db").stat().st_size / 4096
+    assert writes < 5 * pages  # two for each page to the log, one to the database
+
+
+def count_writes():
+    """Count the calls of this process that wrote to a file."""
+    found = re.search(r"^syscw: (\d+)$", Path("/proc/self/io").read_text(), re.MULTILINE)
+    return int(found[1])

@@ -14,7 +14,7 @@ of the import, on prices or on steno's version.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -84,7 +84,7 @@ class Assembler:
         self._claims = claims
         self._known = known or Known()
         self._name = name
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
         self._asked: dict[str | None, Asked] = {}
         self._replies: OrderedDict[str, Reply] = OrderedDict()
         self._current: Reply | None = None
@@ -116,12 +116,12 @@ class Assembler:
         if entry.guessed is not None:
             tally.guessed[entry.guessed] += 1
         key = key_of(entry)
-        self._seen[key] += 1
-        if self._seen[key] > 1:
+        times = self._seen[key] = self._seen.get(key, 0) + 1
+        if times > 1:
             if entry.id is not None:
                 tally.duplicates += 1
                 return []
-            key = f"{key}.{self._seen[key]}"
+            key = f"{key}.{times}"
         fresh = key not in self._known.entries
         tally.new += fresh
         at = self._at = entry.at or self._at
@@ -159,8 +159,8 @@ class Assembler:
         return self._take_out()
 
     def _take_out(self) -> list[Event]:
-        out = self._out[:]
-        del self._out[:]
+        out = self._out.copy()
+        self._out.clear()
         return out
 
     def _tell(self, events: Iterable[Event], *, fresh: bool) -> None:

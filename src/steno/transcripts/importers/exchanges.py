@@ -17,6 +17,7 @@ from steno.events.model import (
 )
 from steno.events.parts import Tokens, ToolCallStats
 from steno.recording.measures import ToolMeasures, token_totals
+from steno.transcripts.importers.keys import size_of_text
 from steno.transcripts.importers.model import Call
 from steno.wire.prices import estimate_cost
 
@@ -68,7 +69,7 @@ class Asked(Struct):
                 self.request_id,
                 self.at,
                 request_text=text,
-                request_size_bytes=len(text.encode("utf-8", "replace")),
+                request_size_bytes=size_of_text(text),
                 message_count=self.messages,
                 has_system_prompt=self.system,
             )
@@ -158,13 +159,20 @@ class Reply(Struct):
         text = "".join(self.text)
         tokens = self.tokens or Tokens()
         calls = ToolMeasures()
+        stats: list[ToolCallStats] = []
         for call in self.calls:
+            size = size_of_text(call.arguments)
             calls.add(call.name, None, success=None)
+            stats.append(
+                ToolCallStats(
+                    tool_name=call.name, tool_call_id=call.id or None, input_size_bytes=size
+                )
+            )
             yield ToolCallRecorded(
                 *ids,
                 tool_name=call.name,
                 tool_call_id=call.id,
-                input_size_bytes=len(call.arguments.encode("utf-8", "replace")),
+                input_size_bytes=size,
                 tool_arguments=call.arguments,
             )
         if text or self.calls or self.tokens is not None or self.error is None or self.thinking:
@@ -172,16 +180,9 @@ class Reply(Struct):
                 *ids,
                 tokens=tokens,
                 model_used=self.model,
-                tool_calls=tuple(
-                    ToolCallStats(
-                        tool_name=call.name,
-                        tool_call_id=call.id or None,
-                        input_size_bytes=len(call.arguments.encode("utf-8", "replace")),
-                    )
-                    for call in self.calls
-                ),
+                tool_calls=tuple(stats),
                 provider_latency_ms=self.duration_ms,
-                response_size_bytes=len(text.encode("utf-8", "replace")),
+                response_size_bytes=size_of_text(text),
                 content_blocks=len(self.text) + len(self.thinking) + len(self.calls),
                 has_refusal=self.refused,
                 finish_reason=self.finish_reason,

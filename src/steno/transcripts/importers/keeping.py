@@ -14,7 +14,6 @@ import msgspec
 from steno.events.model import EntryImported
 from steno.transcripts.importers.model import (
     Entry,
-    Fact,
     Noted,
     Replied,
     Said,
@@ -98,8 +97,17 @@ class Keeper:
                     self._tally.messages[fact.role] += 1
         if not read.fresh:
             return
-        told = owner is None and not read.silent and any(map(_is_told, facts))
-        aside = [fact for fact in facts if not _is_told(fact)] if told else facts
+        # A request's text is the user's: of instructions it tells only that there were some.
+        aside = (
+            facts
+            if owner is not None or read.silent
+            else [
+                fact
+                for fact in facts
+                if type(fact) is Noted or (type(fact) is Said and fact.role != "user")
+            ]
+        )
+        told = len(aside) < len(facts)  # other events hold what the rest says
         role, text = read_facts(aside) if aside else (None, "")
         if told:
             told = not text  # else a part of it is told by nobody else
@@ -118,7 +126,7 @@ class Keeper:
                 replayed_from=owner,
                 origin=f"{self._origin}:{entry.offset}",
                 text=text,
-                entry=msgspec.Raw(_on_one_line(entry.raw)),
+                entry=msgspec.Raw(_on_one_line(entry.raw, checked=entry.checked)),
             )
         )
 
@@ -141,17 +149,11 @@ def is_aside(entry: Entry) -> bool:
     return bool(entry.facts)
 
 
-def _is_told(fact: Fact) -> bool:
-    """Tell whether other events hold what a fact says."""
-    # A request's text is the user's: of instructions it tells only that there were some.
-    return type(fact) is not Noted and not (type(fact) is Said and fact.role != "user")
-
-
-def _on_one_line(raw: bytes) -> bytes:
+def _on_one_line(raw: bytes, *, checked: bool) -> bytes:
     """Make an entry fit for a line of a transcript: without line ends, in UTF-8."""
     # In JSON, line ends stand between values only: strings hold none.
     raw = raw.replace(b"\n", b" ").replace(b"\r", b" ")
-    if raw.isascii():
+    if checked or raw.isascii():
         return raw
     try:
         raw.decode()

@@ -41,12 +41,17 @@ def identify(session_id: str, key: str) -> str:
     return f"req-{hashlib.sha256(text).hexdigest()[:_ID_LENGTH]}"
 
 
+def size_of_text(text: str) -> int:
+    """Measure a text, in bytes of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
 def size_of(output: object) -> int | None:
     """Measure what a tool returned, in bytes of UTF-8."""
     if output is None:
         return None
     if isinstance(output, str):
-        return len(output.encode("utf-8", "replace"))
+        return size_of_text(output)
     if isinstance(output, msgspec.Raw):
         return len(bytes(output))
     return len(msgspec.json.encode(output, enc_hook=str))

@@ -1,8 +1,9 @@
 """Events of imported sessions to transcripts and the index, each once.
 
 Strategy: what a transcript holds already is read before anything is added, so that importing again
-adds what is new alone. Lines are appended in pieces of some megabytes, each followed by one short
-transaction of the index, so that a recorder beside it gets its turn after some milliseconds.
+adds what is new alone. Lines are appended a megabyte at a time, which the processor's cache can
+hold; some of these make a piece, which is one short transaction of the index, so that a recorder
+beside it gets its turn after some milliseconds.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _PIECE_EVENTS = 4_000
 _PIECE_BYTES = 4 << 20
+_WRITE_BYTES = 1 << 20
 _ATTEMPTS = 6
 _MAX_CUT = 65_536
 _BEGINS = b'{"type":"session"'
@@ -130,7 +132,9 @@ class Landing:
             SchemaVersionError: A newer steno, or another program, has made the index.
         """
         self.sessions = sessions
-        self._folder = TranscriptFolder(sessions, fsync=durability == "fsync", open_files=8)
+        fsync = durability == "fsync"
+        self._write_bytes = _PIECE_BYTES if fsync else _WRITE_BYTES
+        self._folder = TranscriptFolder(sessions, fsync=fsync, open_files=8)
         self._writer = None if index is None else SqliteWriter(index, durability=durability)
         self._landings = Landings()
         self._landings.followed = True
@@ -178,45 +182,71 @@ class Landing:
             WriteError: The index could not be written; the transcript holds the piece.
         """
         recorder = recorder_of(header.session_id)
-        encode = LineEncoder(recorder, _MAX_LINE).encode
-        lines: list[bytes] = []
+        append = LineEncoder(recorder, _MAX_LINE).append
+        lines = bytearray()
+        landed: list[Extent] = []
+        size = 0
         facts: list[Event] = []
         seqs: list[int] = []
-        size, first = 0, seq
-        for event in events:
-            seq += 1
-            line, _ = encode(event, seq)
-            lines.append(line)
-            size += len(line)
-            if type(event) is not EntryImported:
-                facts.append(event)
-                seqs.append(seq)
-            if size >= _PIECE_BYTES or len(facts) >= _PIECE_EVENTS:
-                self._land(header, lines, Batch(facts, seqs, recorder=recorder))
-                lines, facts, seqs, size = [], [], [], 0
-        if lines:
-            self._land(header, lines, Batch(facts, seqs, recorder=recorder))
-        if seq == first and self._writer is not None:
+        first = seq
+        try:
+            for event in events:
+                seq += 1
+                append(event, seq, lines)
+                if type(event) is not EntryImported:
+                    facts.append(event)
+                    seqs.append(seq)
+                if len(lines) >= self._write_bytes:
+                    landed.append(self._append(header, lines))
+                    size += len(lines)
+                    lines = bytearray()
+                    if size >= _PIECE_BYTES or len(facts) >= _PIECE_EVENTS:
+                        self._index(header, landed, Batch(facts, seqs, recorder=recorder))
+                        landed, size, facts, seqs = [], 0, [], []
+            if lines:
+                landed.append(self._append(header, lines))
+            if landed:
+                self._index(header, landed, Batch(facts, seqs, recorder=recorder))
+        except (OSError, KeyboardInterrupt):
+            self._catch_up_once(header)
+            raise
+        if seq == first:
             # An import that was killed may have left the index behind the transcript.
-            relative = self._folder.locate(header.session_id, header.timestamp)
-            self._writer.adopt([str(self.sessions / relative)])
-            self._persist(None, self._writer)
+            self._catch_up(header)
         return seq
 
-    def _land(self, header: Header, lines: list[bytes], batch: Batch) -> None:
+    def _append(self, header: Header, lines: bytearray) -> Extent:
+        """Append lines to the transcript; the number of their batch is not known yet."""
         relative = self._folder.locate(header.session_id, header.timestamp)
-        appended = self._folder.append(relative, b"".join(lines), lambda: encode_header(header))
+        appended = self._folder.append(relative, lines, lambda: encode_header(header))
+        path = str(self.sessions / relative)
+        return Extent(path, header.session_id, appended.start, appended.end, self._number + 1)
+
+    def _index(self, header: Header, landed: list[Extent], batch: Batch) -> None:
+        """Bring the facts of lines that were appended into the index."""
         if self._writer is None:
             return
         self._number += 1
         batch.number = batch.first_number = self._number
         batch.headers = {header.session_id: header}
-        path = str(self.sessions / relative)
-        self._landings.put(
-            [Extent(path, header.session_id, appended.start, appended.end, self._number)],
-            self._number,
-        )
+        self._landings.put(landed, self._number)
         self._persist(batch, self._writer)
+
+    def _catch_up(self, header: Header) -> None:
+        """Bring what a transcript holds into the index, as far as it is not there."""
+        if self._writer is None:
+            return
+        relative = self._folder.locate(header.session_id, header.timestamp)
+        self._writer.adopt([str(self.sessions / relative)])
+        self._persist(None, self._writer)
+
+    def _catch_up_once(self, header: Header) -> None:
+        """Bring what was appended before an import broke off into the index, if that is easy."""
+        self._attempts = 1
+        try:
+            self._catch_up(header)
+        except WriteError as error:
+            notices.say("import-index", f"WARN {error.message}; the next import goes on with it")
 
     def _persist(self, batch: Batch | None, writer: SqliteWriter) -> None:
         """Bring the index up to date, with a batch if there is one."""
@@ -235,6 +265,10 @@ class Landing:
                     raise
                 notices.say("import-index", f"WARN {error.message}; trying again")
                 time.sleep(0.1 * 2**attempt)
+            except KeyboardInterrupt:
+                if batch is not None:
+                    writer.skip(batch)  # nobody knows how far it came
+                raise
             else:
                 self._attempts = _ATTEMPTS
                 return

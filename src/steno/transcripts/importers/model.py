@@ -215,6 +215,7 @@ class Entry(Struct, gc=False, kw_only=True):
             tell: what it tells counts there.
         guessed: What of `facts` the source does not say but the format has concluded, in a few
             words; None for nothing.
+        checked: `raw` is UTF-8 for certain, as whatever `steno.transcripts.values` gives.
     """
 
     raw: bytes
@@ -226,6 +227,7 @@ class Entry(Struct, gc=False, kw_only=True):
     offset: int = 0
     replayed_from: str | None = None
     guessed: str | None = None
+    checked: bool = False
 
 
 class Conversation(Struct):

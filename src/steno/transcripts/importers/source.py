@@ -13,6 +13,7 @@ from msgspec import Struct
 from steno.errors import TranscriptError
 from steno.storage.compressed import open_text, plain_name
 from steno.storage.foreign import MAGIC, open_foreign
+from steno.transcripts.checking import skip
 from steno.transcripts.importers.fields import decode_value
 from steno.transcripts.importers.linked import columns
 from steno.transcripts.values import Flaw, Value, read_values
@@ -20,6 +21,7 @@ from steno.transcripts.values import Flaw, Value, read_values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from steno.transcripts.checking import Parse
     from steno.transcripts.importers.model import Conversation
 
 _HEAD = 64 * 1024
@@ -64,15 +66,18 @@ class Source:
         self.flaws: list[Flaw] = []
         self.skipped: dict[str, int] = {}
 
-    def values(self) -> Iterator[Value]:
+    def values(self, parse: Parse = skip) -> Iterator[Value]:
         """Yield the JSON values of the file, whatever is damaged between them.
+
+        Args:
+            parse: As `read_values` takes it.
 
         Raises:
             OSError: The file can't be opened or read.
             TranscriptError: It is compressed, and zstd is not installed.
         """
         with open_text(self.path) as file:
-            yield from read_values(file, self.flaws)
+            yield from read_values(file, self.flaws, parse=parse)
 
     def skip(self, reason: str) -> None:
         """Count something that is left out on purpose."""

@@ -1,10 +1,12 @@
 """Events of imported sessions lie in transcripts and in the index, once."""
 
 import contextlib
+import resource
 import sqlite3
 import threading
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 import steno
@@ -14,9 +16,12 @@ from steno.query.reindex import reindex
 from steno.storage.compressed import pack
 from steno.transcripts.importers.claims import Claims
 from steno.transcripts.importers.exchanges import Asked, Reply
+from steno.transcripts.importers.keys import what_is_told
 from steno.transcripts.importers.landing import Landing, learn_lines, read_header_of
 from steno.transcripts.importers.model import Call, Replied
 from steno.transcripts.reader import read_transcript
+from steno.writers.rows import Rows
+from steno.writers.sqlite import SqliteWriter
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEADER = make_header("toy-1", AT, reason="import", source={"format": "toy"})
@@ -223,3 +228,116 @@ def test_index_left_behind(landing, tmp_path):
     landing.write(HEADER, (), seq)
 
     assert rows(index, "SELECT SUM(output_tokens) FROM session_stats") == [(7,)]
+
+
+def long_events(number):
+    """Make the events of some requests, each beside an entry of 300 kB."""
+    for n in range(number):
+        first, *others = events_of(n)
+        yield msgspec.structs.replace(first, entry={"n": n, "text": "x" * 300_000})
+        yield from others
+
+
+def assert_index_is_exact(tmp_path):
+    """Compare the index with one that is made from the transcript, positions included."""
+    reindex(tmp_path / "sessions", tmp_path / "again.db")
+    assert dump(tmp_path / "again.db") == dump(tmp_path / "sessions.db") != []
+    positions = "SELECT path, position FROM transcripts"
+    assert rows(tmp_path / "again.db", positions) == rows(tmp_path / "sessions.db", positions)
+
+
+@pytest.mark.parametrize("number", [1, 4, 9, 30])
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_pieces_of_several_writes(tmp_path, number, durability):
+    """However many writes a piece takes, all of it is in the transcript and in the index."""
+    with contextlib.closing(
+        Landing(tmp_path / "sessions", tmp_path / "sessions.db", durability=durability)
+    ) as landing:
+        last = landing.write(HEADER, long_events(number), 0)
+        present = landing.look_up("toy-1", AT, Claims())
+
+    assert (present.seq, len(present.known.entries)) == (last, number)
+    assert_index_is_exact(tmp_path)
+
+
+def test_full_disk(landing, tmp_path):
+    """What was appended before the disk was full is in the index; the rest comes the next time."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            landing.write(HEADER, long_events(30), 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    path = tmp_path / "sessions/2026-03-01/toy-1.jsonl"
+    assert 2_000_000 < path.stat().st_size < 3_000_000
+    present = landing.look_up("toy-1", AT, Claims())
+    assert 0 < len(present.known.entries) < 30
+    assert_index_is_exact(tmp_path)
+
+    rest = [event for event in long_events(30)
+            if getattr(event, "entry_key", "") not in present.known.entries
+            and what_is_told(event) not in present.known.told]  # fmt: skip
+    landing.write(HEADER, rest, present.seq)
+    assert len(landing.look_up("toy-1", AT, Claims()).known.entries) == 30
+    assert_index_is_exact(tmp_path)
+
+
+def test_interrupted_between_events(landing, tmp_path):
+    """Ctrl-C leaves no transcript ahead of the index."""
+
+    def events():
+        yield from long_events(9)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        landing.write(HEADER, events(), 0)
+
+    assert len(landing.look_up("toy-1", AT, Claims()).known.entries) > 3
+    assert_index_is_exact(tmp_path)
+
+
+def test_interrupted_in_the_index(landing, tmp_path, monkeypatch):
+    """Ctrl-C while rows are stored, which takes them back, loses none of them."""
+    store = Rows.store
+
+    def interrupt(self, connection, **kwargs):
+        store(self, connection, **kwargs)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Rows, "store", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        landing.write(HEADER, long_events(30), 0)
+
+    assert_index_is_exact(tmp_path)
+
+
+def test_interrupted_when_rows_are_stored(landing, tmp_path, monkeypatch):
+    """Ctrl-C behind a transaction that went through counts nothing twice."""
+    write = SqliteWriter.write
+
+    def interrupt(self, batch):
+        write(self, batch)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqliteWriter, "write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        landing.write(HEADER, long_events(30), 0)
+
+    assert_index_is_exact(tmp_path)
+
+
+def test_full_disk_and_an_index_that_refuses(landing, tmp_path, capfd):
+    """The error is that of the transcript; what the index says against it is told beside it."""
+    (tmp_path / "sessions.db").mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            landing.write(HEADER, long_events(30), 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert "the next import goes on with it" in capfd.readouterr().err

@@ -22,7 +22,7 @@ from steno.transcripts.importers.formats.claude_code_entries import (
     Reading,
     agent_conversation,
 )
-from steno.transcripts.importers.formats.claude_code_lines import Head, read_head
+from steno.transcripts.importers.formats.claude_code_lines import Head, LineReader, read_head
 from steno.transcripts.importers.model import Conversation, Identity
 from steno.transcripts.importers.times import read_time
 from steno.wire.providers import reading
@@ -106,17 +106,18 @@ class ClaudeCode:
         Raises:
             OSError: The file can't be read.
         """
-        values = source.values()
+        lines = LineReader()
+        values = source.values(lines.parse)
         first = _first(values)
         identity = _identify(source, [head for value in first if (head := read_head(value.data))])
-        yield Conversation(identity, _entries(identity.id, first, values))
+        yield Conversation(identity, _entries(Reading(identity.id, lines), first, values))
 
 
 FORMAT = ClaudeCode()
 
 
-def _entries(session: str, first: deque[Value], values: Iterator[Value]) -> Iterator[Entry]:
-    entry = Reading(session).entry
+def _entries(lines: Reading, first: deque[Value], values: Iterator[Value]) -> Iterator[Entry]:
+    entry = lines.entry
     while first:
         yield entry(first.popleft())  # let go of it: one of them may be huge
     yield from map(entry, values)

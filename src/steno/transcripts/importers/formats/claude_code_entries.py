@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from steno.transcripts.importers.formats.claude_code_lines import Block, Compaction, Line, read_line
+from steno.transcripts.importers.formats.claude_code_lines import (
+    Block,
+    Compaction,
+    Line,
+    LineReader,
+    read_line,
+)
 from steno.transcripts.importers.formats.claude_code_replies import (
     describe_retry,
     noted,
@@ -143,22 +149,24 @@ class _Told(Struct, gc=False, frozen=True):
 class Reading:
     """Makes the entries of one file, in its order."""
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, lines: LineReader) -> None:
         """Begin a file.
 
         Args:
             session: Id of its conversation, for lines that do not name theirs.
+            lines: Decodes its lines.
         """
         self._session = session
+        self._read = lines.read
         self._compacted: Summarised | None = None
         self._last_uuid: str | None = None
 
     def entry(self, value: Value) -> Entry:
         """Say what one line tells."""
         offset, data = value
-        line = read_line(data)
+        line = self._read(data)
         if line is None:
-            return Entry(raw=data, kind="?", known=False, offset=offset)
+            return Entry(raw=data, kind="?", known=False, offset=offset, checked=True)
         told = self._tell(line.type or "", line)
         guessed = told.guessed
         role = line.message.role if line.type is None and line.message is not None else None
@@ -176,6 +184,7 @@ class Reading:
             offset=offset,
             replayed_from=told.replayed_from,
             guessed=guessed,
+            checked=True,
         )
 
     def _tell(self, kind: str, line: Line) -> _Told:

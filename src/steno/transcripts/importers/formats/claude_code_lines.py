@@ -158,6 +158,30 @@ def read_line(data: bytes | Raw) -> Line | None:
         return line
 
 
+class LineReader:
+    """Reads lines, and remembers the last one: it is decoded once to check it and to take it."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._data: bytes | Raw = b""
+        self._line: Line | None = None
+
+    def parse(self, data: bytes) -> None:
+        """Decode a line that may be asked for next.
+
+        Raises:
+            msgspec.DecodeError: It is no JSON, or not of the usual types.
+            UnicodeDecodeError: It is no UTF-8.
+            RecursionError: It is too deep.
+        """
+        self._line = _DECODE_LINE(data)
+        self._data = data
+
+    def read(self, data: bytes) -> Line | None:
+        """Read one line; see `read_line`."""
+        return self._line if data is self._data else read_line(data)
+
+
 def read_head(data: bytes | Raw) -> Head | None:
     """Read of one line what it tells of its conversation.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from steno.transcripts.importers.formats.claude_code_entries import Reading, agent_conversation
+from steno.transcripts.importers.formats.claude_code_lines import LineReader
 from steno.transcripts.importers.model import (
     Aborted,
     Noted,
@@ -24,13 +25,13 @@ DATA = Path(__file__).parents[4] / "data" / "imports" / "claude-code"
 def read(folder, number):
     """Read the entries of a fixture."""
     name = f"c1a0de00-0000-4000-8000-{number:012d}"
-    reading = Reading(name)
+    reading = Reading(name, LineReader())
     return [reading.entry(value) for value in Source(DATA / folder / f"{name}.jsonl").values()]
 
 
 def one(*lines):
     """Read lines; return the entry of the last."""
-    reading = Reading("s")
+    reading = Reading("s", LineReader())
     return [reading.entry(Value(7, json.dumps(line).encode())) for line in lines][-1]
 
 

@@ -2,9 +2,16 @@
 
 import json
 
+import msgspec
 import pytest
 
-from steno.transcripts.importers.formats.claude_code_lines import Head, Line, read_head, read_line
+from steno.transcripts.importers.formats.claude_code_lines import (
+    Head,
+    Line,
+    LineReader,
+    read_head,
+    read_line,
+)
 
 
 def test_fields_that_tell():
@@ -114,3 +121,27 @@ def test_arguments_of_damaged_line():
     assert [json.loads(bytes(block.input)) for block in line.message.content] == [
         {"a": [1, "é"]}, None,
     ]  # fmt: skip
+
+
+def test_line_that_was_checked():
+    """A line that was decoded to check it is not decoded again; any other one is read."""
+    lines = LineReader()
+    data = b'{"type":"user","uuid":"1"}'
+    lines.parse(data)
+    line = lines.read(data)
+
+    assert lines.read(data) is line
+    assert line.uuid == "1"
+    assert lines.read(b'{"type":"user","uuid":"2"}').uuid == "2"
+    assert lines.read(data) is line
+
+
+def test_line_that_could_not_be_checked():
+    """A line of wrong types is refused when it is checked, and its other fields are read."""
+    lines = LineReader()
+    lines.parse(b'{"uuid":"1"}')
+    data = b'{"uuid":2,"type":"user"}'
+    with pytest.raises(msgspec.ValidationError):
+        lines.parse(data)
+
+    assert (lines.read(data).uuid, lines.read(data).type) == (None, "user")
