@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test clients owui lint bench soak clean
+.PHONY: help demo test clients owui jaeger kube lint bench soak clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ demo: .venv/.demo ## Record a program with its model calls, then look at them
 
 test: .venv/.test ## Run all tests but the long ones
 	scripts/install-test-tools
-	$(BIN)/python -m pytest -m "not soak and not clients and not owui"
+	$(BIN)/python -m pytest -m "not soak and not clients and not owui and not jaeger and not kube"
 
 clients: .venv/.test ## Drive the real Codex CLI and Claude Code through the proxy
 	scripts/install-clients
@@ -21,6 +21,14 @@ clients: .venv/.test ## Drive the real Codex CLI and Claude Code through the pro
 owui: .venv/.test ## Drive the real Open WebUI with functions that import steno
 	scripts/install-open-webui
 	$(BIN)/python -m pytest -m owui --timeout 600 tests/owui
+
+jaeger: .venv/.test ## Drive a real Jaeger, which is built first
+	scripts/install-jaeger
+	$(BIN)/python -m pytest -m jaeger --timeout 600 tests/integration/test_collect_jaeger.py
+
+kube: .venv/.test ## Collect from a real kube-apiserver, which is built first: ten minutes
+	scripts/install-kube-apiserver
+	$(BIN)/python -m pytest -m kube tests/integration/test_collect_kubernetes.py
 
 lint: .venv/.lint .venv/.test ## Check style, types and import contracts
 	$(BIN)/ruff check .

@@ -29,7 +29,11 @@ def main() -> None:
             steno.ToolCallRecorded(*ids, tool_name="search", tool_call_id="c1", success=True),
             steno.ResponseRecorded(*ids, model_used="gpt-5-2026", tokens=tokens),
             steno.Completed(*ids, success=True, total_duration_ms=10),
-        ]
+            steno.ArtefactSaved(
+                *ids, kind="logs", source="kubernetes", path=f"logs/{number}.json", size_bytes=9,
+                count=1, sha256="0" * 64, metadata={"pod": "payments"},
+            ),
+        ]  # fmt: skip
     writer.write(steno.Batch(events, range(1, len(events) + 1), recorder="golden", number=1))
     writer.close()
     with sqlite3.connect(path) as connection:

@@ -10,7 +10,8 @@ The map, in the order in which an event passes:
 - ``recording``: how an event gets there; ``opening``: a recorder from a home or a configuration;
 - ``logs``: the standard library's logging, into the session; ``archives``: sealing it;
 - ``transcripts``: reading back, with ``importers`` (other programs' transcripts as sessions) and
-  ``recovery`` (whose transcripts lie in a folder); ``query``: finding; ``cli``: the commands;
+  ``recovery`` (whose transcripts lie in a folder); ``query``: finding;
+- ``collectors``: logs, metrics and traces, fetched into a session; ``cli``: the commands;
 - ``testing``: doubles for tests of programs that record.
 
 What is listed here is public; everything else may change without notice.
@@ -20,13 +21,16 @@ from __future__ import annotations
 
 from steno.errors import (
     ArchiveError,
+    CollectError,
     ConfigError,
     IdentityError,
     QueryError,
     SchemaVersionError,
+    SealError,
     StenoError,
     TranscriptError,
     WriteError,
+    WrongPasswordError,
 )
 from steno.version import VERSION
 
@@ -75,10 +79,26 @@ if TYPE_CHECKING:
     from steno.opening import open_recorder as open  # noqa: A004 - `steno.open` reads as it should
     from steno.recording.builder import RecorderBuilder
     from steno.recording.context import Scope, current_scope
+    from steno.recording.incidents.incident import Incident
+    from steno.recording.incidents.listing import IncidentInfo
+    from steno.recording.incidents.register import Artefact
+    from steno.recording.incidents.scratchpad import Scratchpad, ScratchpadSection
     from steno.recording.recorder import Recorder
     from steno.recording.request import Request
+    from steno.recording.saving import Saved
     from steno.recording.session import Session
     from steno.recording.statistics import RecorderStats, WriterStats
+    from steno.recording.without_session import (
+        save_file,
+        save_logs,
+        save_logs_to_session,
+        save_metrics,
+        save_metrics_to_session,
+        save_traces,
+        save_traces_to_session,
+    )
+    from steno.storage.artefacts import open_artefact
+    from steno.storage.filenames import generate_timestamp, sanitize_filename
     from steno.writers.base import Batch, Writer
     from steno.writers.jsonl import JsonlWriter
     from steno.writers.sqlite import SqliteWriter
@@ -87,8 +107,10 @@ __all__ = [
     "Alteration",
     "ArchiveError",
     "Archivist",
+    "Artefact",
     "ArtefactSaved",
     "Batch",
+    "CollectError",
     "Compacted",
     "Completed",
     "ConfigError",
@@ -98,6 +120,8 @@ __all__ = [
     "Gap",
     "Header",
     "IdentityError",
+    "Incident",
+    "IncidentInfo",
     "JsonlWriter",
     "LogLine",
     "LogRecorded",
@@ -111,9 +135,13 @@ __all__ = [
     "RequestRecorded",
     "ResponseRecorded",
     "Rotated",
+    "Saved",
     "SchemaVersionError",
     "Scope",
     "ScopedThreadPoolExecutor",
+    "Scratchpad",
+    "ScratchpadSection",
+    "SealError",
     "Session",
     "SessionMetadata",
     "SqliteWriter",
@@ -134,17 +162,28 @@ __all__ = [
     "WriteError",
     "Writer",
     "WriterStats",
+    "WrongPasswordError",
     "__version__",
     "archived_scope",
     "carry_scope",
     "configure_logging",
     "current_scope",
     "from_config",
+    "generate_timestamp",
     "log_scope",
     "open",
     "open_archivist",
+    "open_artefact",
     "resolve_level",
     "restore_logging",
+    "sanitize_filename",
+    "save_file",
+    "save_logs",
+    "save_logs_to_session",
+    "save_metrics",
+    "save_metrics_to_session",
+    "save_traces",
+    "save_traces_to_session",
 ]
 
 
@@ -190,10 +229,26 @@ _MODULES = {
     "steno.opening": ("from_config", "open", "open_archivist"),
     "steno.recording.builder": ("RecorderBuilder",),
     "steno.recording.context": ("Scope", "current_scope"),
+    "steno.recording.incidents.incident": ("Incident",),
+    "steno.recording.incidents.listing": ("IncidentInfo",),
+    "steno.recording.incidents.register": ("Artefact",),
+    "steno.recording.incidents.scratchpad": ("Scratchpad", "ScratchpadSection"),
     "steno.recording.recorder": ("Recorder",),
     "steno.recording.request": ("Request",),
+    "steno.recording.saving": ("Saved",),
     "steno.recording.session": ("Session",),
     "steno.recording.statistics": ("RecorderStats", "WriterStats"),
+    "steno.recording.without_session": (
+        "save_file",
+        "save_logs",
+        "save_logs_to_session",
+        "save_metrics",
+        "save_metrics_to_session",
+        "save_traces",
+        "save_traces_to_session",
+    ),
+    "steno.storage.artefacts": ("open_artefact",),
+    "steno.storage.filenames": ("generate_timestamp", "sanitize_filename"),
     "steno.writers.base": ("Batch", "Writer"),
     "steno.writers.jsonl": ("JsonlWriter",),
     "steno.writers.sqlite": ("SqliteWriter",),

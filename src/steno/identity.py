@@ -31,19 +31,19 @@ _LETTERS = _ALPHABET * 8
 """A letter for each byte: every one stands for eight of them."""
 
 
-def _random_id(length: int) -> str:
-    """Draw ``length`` characters of Crockford's base 32 from the system's generator."""
+def random_letters(length: int) -> str:
+    """Draw so many characters of Crockford's base 32, in lower case, from the system."""
     return os.urandom(length).translate(_LETTERS).decode()
 
 
 def new_session_id() -> str:
     """Make a session id: 26 characters, 130 random bits."""
-    return _random_id(26)
+    return random_letters(26)
 
 
 def new_request_id() -> str:
     """Make a request id: ``req-`` and 20 characters, 100 random bits."""
-    return f"req-{_random_id(20)}"
+    return f"req-{random_letters(20)}"
 
 
 def new_recorder_id() -> str:
@@ -51,7 +51,7 @@ def new_recorder_id() -> str:
 
     It stands in every event, beside the sequence number, and identifies the event for ever.
     """
-    return _random_id(16)
+    return random_letters(16)
 
 
 def is_plain(identifier: str) -> bool:

@@ -37,7 +37,9 @@ def open_recorder(
     """
     place = find_home(home)
     writers = (JsonlWriter(place.sessions), load_writer("sqlite")(place.index))
-    settings = Settings(processors=processors, dead_letters=place.dead_letters)
+    settings = Settings(
+        processors=processors, dead_letters=place.dead_letters, artefacts=place.artefacts
+    )
     return Recorder(writers, settings)
 
 
@@ -77,6 +79,7 @@ def from_config(
         processors=processors,
         dead_letters=find_home(chosen.home).dead_letters,
         left_open=left_open,
+        artefacts=find_home(chosen.home).artefacts,
     )
     recorder = Recorder(_writers(chosen), settings)
     _let_go(recorder, chosen)

@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 import steno
+from steno.events.header import make_header
+from steno.storage.sealed_keys import KdfRecord, SealKeys
+from steno.storage.sealed_log import SealedLog
 from steno.testing import MemoryWriter
 from steno.writers.base import Batch, Writer
+from steno.writers.sealed import SealedWriter
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -54,7 +58,25 @@ class Sqlite:
         return sorted(request for (request,) in rows)
 
 
-KINDS = {"memory": Memory, "jsonl": Jsonl, "sqlite": Sqlite}
+class Sealed:
+    """The transcript of a sealed session."""
+
+    keys = SealKeys.make("p", KdfRecord(salt=bytes(16), memory_kib=64, iterations=1, lanes=1))
+
+    def open(self, folder):
+        return SealedWriter(folder / "transcript.sealed", self.keys, make_header("s", NOW))
+
+    def stored(self, folder):
+        text = b"".join(SealedLog(folder / "transcript.sealed", self.keys).read())
+        events = {
+            (e.get("recorder"), e.get("seq")): e
+            for e in map(json.loads, text.splitlines())
+            if "seq" in e
+        }
+        return sorted(event["request_id"] for event in events.values())
+
+
+KINDS = {"memory": Memory, "jsonl": Jsonl, "sqlite": Sqlite, "sealed": Sealed}
 WANTED = os.environ.get("STENO_TEST_WRITERS", ",".join(KINDS)).split(",")
 
 

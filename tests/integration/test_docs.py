@@ -1,14 +1,17 @@
 """Every command and example in the README and the documents runs."""
 
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from tests.kube.double import Double
 
 import steno
 from steno.config import KEYS, load_config
@@ -28,6 +31,43 @@ def blocks(language):
         for number, (kind, text) in enumerate(FENCE.findall(page.read_text()))
         if kind == language
     ]
+
+
+class Services(http.server.BaseHTTPRequestHandler):
+    """Prometheus and Jaeger in one, for what collects from them: each has one thing to tell."""
+
+    def do_GET(self):
+        trace = {"traceID": "a", "spans": [{"startTime": 1}], "processes": {}}
+        series = {"metric": {"job": "a"}, "value": [1, "1"]}
+        told = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
+        body = json.dumps({"data": [trace]} if self.path.startswith("/api/traces") else told)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(tmp_path_factory):
+    """Serve what is collected from; `environment` names it."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Services) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        cluster = Double()
+        for name in ("payments-svc", "payments-worker"):
+            log = cluster.add_pod(name, namespace="production", labels={"app": "payments"})["app"]
+            log.write("up").restart().write("up again")
+        kubeconfig = cluster.kubeconfig(tmp_path_factory.mktemp("cluster") / "kubeconfig")
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("PROMETHEUS_URL", "JAEGER_QUERY_URL"):
+                patch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+            patch.setenv("KUBECONFIG", str(kubeconfig))
+            yield
+        cluster.stop()
+        server.shutdown()
+        thread.join(10)
 
 
 def environment(home):

@@ -50,6 +50,14 @@ def high_level() -> None:
                 request.tool_call("search", arguments="{}", success=True)
                 request.response(text="...", tokens=steno.Tokens(input=12, output=40))
             session.snapshot()
+            saved: steno.Saved = session.save_logs([{"a": 1}], pod="p", namespace="n")
+            if saved:
+                open(saved, "rb").close()
+            session.save_metrics(iter([1.5]), query="up", time_range=(datetime.now(UTC), None))
+            session.save_traces([], service="s", metadata={"tags": ["a"]})
+            session.save_file(b"x", name="x.bin")
+            nothing: steno.Saved | None = steno.save_logs([], session=None)
+            assert nothing is None
             after: steno.Session = session.compact(summary="so far", trigger="manual")
             newest: steno.Session | None = session.successor
             assert newest is after
@@ -65,6 +73,30 @@ async def in_asyncio() -> None:
     async with steno.from_config("steno.yaml") as recorder:
         async with recorder.session() as session, session.request(model="m") as request:
             request.response(text="hello")
+
+
+def incidents() -> None:
+    """Create an incident, go on with it, list and delete."""
+    incident: steno.Incident = steno.Session.create("password", "OPS", name="n", tags=["a"])
+    with incident, incident.request(model="m"):
+        saved: steno.Saved = incident.save_logs([1])
+        incident.open_artefact(saved).close()
+    pad: steno.Scratchpad = incident.scratchpad
+    pad.write_section(steno.ScratchpadSection.FINAL_DIAGNOSIS, {"a": 1})
+    sections: tuple[str, ...] = pad.sections
+    assert sections
+    artefacts: list[steno.Artefact] = incident.artefacts()
+    assert artefacts
+    closed: bool = incident.close(status="completed")
+    assert closed
+    try:
+        steno.Session.resume(incident.session_id, "password").close()
+    except steno.WrongPasswordError as error:
+        sealed: steno.SealError = error
+        sealed.offset  # noqa: B018 - that it is there is the subject
+    infos: list[steno.IncidentInfo] = steno.Session.list(prefix="OPS")
+    assert infos
+    steno.Session.delete(incident.session_id)
 
 
 def built() -> steno.Recorder:

@@ -1,6 +1,7 @@
-"""``steno export``: a transcript with its references followed, or its requests byte for byte.
+"""``steno export``: sessions as one file, or a transcript with its references followed.
 
-Also in the form of OpenClaw, for the programs that read that.
+Also its requests byte for byte, or all of it in the form of OpenClaw, for the programs that read
+that.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from steno.cli.options import place_options, read_config
+from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, print_damage
+from steno.cli.passphrases import passphrase_options
 from steno.errors import StenoError, TranscriptError
 from steno.events.codec import encode_event, encode_header
 from steno.events.header import Header
@@ -26,9 +28,21 @@ from steno.transcripts.reader import read_transcript
 
 
 @click.command("export")
-@click.argument("session")
+@click.argument("sessions", nargs=-1, required=True, metavar="SESSION...")
 @place_options
+@json_option
 @click.option("-o", "--output", metavar="FILE", help="Write to a file, whole or not at all.")
+@click.option("--bundle", is_flag=True, help="Make a bundle, whatever FILE is called.")
+@click.option("--without-artefacts", is_flag=True, help="Leave out what was collected.")
+@click.option("--without-archives", is_flag=True, help="Leave out sealed archives.")
+@passphrase_options
+@click.option(
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="KEY",
+    help="Seal the bundle to an age public key; may be given several times.",
+)
 @click.option("--requests", metavar="DIR", help="Write the body of each request to a folder.")
 @click.option(
     "--format",
@@ -40,33 +54,61 @@ from steno.transcripts.reader import read_transcript
 )
 @click.option(
     "--verbatim", is_flag=True, help="With --format openclaw: the entries as they were imported."
-)
+)  # fmt: skip
 def command(
-    session: str,
+    sessions: tuple[str, ...],
     home: str | None,
     config_path: str | None,
+    as_json: bool,
     output: str | None,
+    bundle: bool,
+    without_artefacts: bool,
+    without_archives: bool,
+    passphrase_file: str | None,
+    ask_passphrase: bool,
+    recipients: tuple[str, ...],
     requests: str | None,
     form: str,
     verbatim: bool,
 ) -> None:
-    """Write a transcript, or its requests, whole.
+    """Write a session as one file, or its transcript, or its requests.
 
-    A transcript refers to what it holds already; here every event has all of it, as JSON lines.
-    With --requests, each request's body is written as it was sent, byte for byte. With --format
-    openclaw, the conversation is written as OpenClaw and pi keep it.
+    With -o FILE.steno, with several sessions, or with --bundle, a bundle is made: transcripts byte
+    for byte, artefacts, archives and a manifest with digests, as a zip file that `steno import`
+    takes. A passphrase or recipients seal it as one age file.
+
+    Otherwise a transcript is written as JSON lines: it refers to what it holds already; here every
+    event has all of it. With --requests, each request's body is written as it was sent, byte for
+    byte. With --format openclaw, the conversation is written as OpenClaw and pi keep it.
 
     \b
     Examples:
+      steno export latest -o session.steno
+      steno export 2k7p213k 9d0w1x -o both.steno --passphrase-file secret.txt
       steno export latest > session.jsonl
-      steno export 2k7p213k -o session.jsonl
       steno export latest --requests ./requests
       steno export latest --format openclaw -o session.jsonl
     """
     if verbatim and form != "openclaw":
         raise click.UsageError("--verbatim goes with --format openclaw")
     config = read_config(home, config_path)
-    path = resolve_session(config.jsonl.directory, session)
+    of_bundle = as_json or without_artefacts or without_archives or passphrase_file is not None
+    if bundle or len(sessions) > 1 or (output is not None and output.endswith(".steno")):
+        if output is None:
+            raise click.UsageError("a bundle is a file: -o FILE.steno names it")
+        if requests is not None or form != "steno":
+            raise click.UsageError("--requests and --format are for one transcript, not a bundle")
+        from steno.cli.export_bundle import make_bundle  # which loads the archives' code
+
+        make_bundle(
+            config, sessions, Path(output), artefacts=not without_artefacts,
+            archives=not without_archives, passphrase_file=passphrase_file,
+            ask_passphrase=ask_passphrase, recipients=recipients, as_json=as_json,
+        )  # fmt: skip
+        return
+    if of_bundle or ask_passphrase or recipients:
+        raise click.UsageError("that is for bundles: -o FILE.steno, or --bundle, makes one")
+    path = resolve_session(config.jsonl.directory, sessions[0])
     if requests is not None:
         _export_requests(path, config.home, Path(requests))
     if output is None and requests is not None:

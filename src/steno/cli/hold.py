@@ -86,6 +86,8 @@ def command(
 
 def _is_there(config: Config, session: str, hold: Hold) -> bool:
     """Tell whether what was just held had not gone before: from now on it stays."""
+    if _find_sealed(config, str(hold.session_id)) == hold.session_id:
+        return True
     if session.endswith((".jsonl", PACKED)):
         return any(os.path.lexists(f"{plain_name(session)}{form}") for form in ("", PACKED))
     name = f"{safe_name(str(hold.session_id))}.jsonl"
@@ -126,7 +128,13 @@ def _wanted(
         return Hold(user_id=user, chats={chat: (message,) if message else ()}, reason=reason)
     if user or chat or message:
         raise click.UsageError("either a SESSION, or --user and --chat")
-    path = resolve_session(config.jsonl.directory, session)
+    try:
+        path = resolve_session(config.jsonl.directory, session)
+    except IdentityError:
+        incident = _find_sealed(config, session)
+        if incident is None:
+            raise
+        return Hold(session_id=incident, reason=reason)
     header = read_header(path)
     if header is None:
         raise IdentityError(f"{path} has no header, so nobody knows whose it is")
@@ -137,6 +145,20 @@ def _wanted(
         chats=chats if user_id is not None else {},
         reason=reason,
     )
+
+
+def _find_sealed(config: Config, session: str) -> str | None:
+    """Tell the id of a sealed incident, which has no transcript among the others."""
+    # Most of what is held is no incident, and does without these.
+    from steno.cli.incident_files import resolve_incident
+    from steno.recording.incidents.folder import find_folder
+
+    home = find_home(config.home)
+    try:
+        _, facts = find_folder(home, resolve_incident(home, session))
+    except IdentityError:
+        return None
+    return facts.id if facts.sealed else None
 
 
 def check_ids(user: str | None, chat: str | None) -> None:

@@ -1,8 +1,9 @@
-"""``steno import``: other programs' transcripts as sessions."""
+"""``steno import``: other programs' transcripts as sessions, and bundles of steno's own."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import tempfile
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steno.bundles.detecting import is_bundle
+from steno.cli.import_bundle import ON_CLASH, import_bundles, recover_imports
 from steno.cli.options import json_option, place_options, read_config
 from steno.cli.output import clean, number, print_json, print_table, progress_line
+from steno.cli.passphrases import passphrase_options
 from steno.errors import ConfigError
 from steno.storage.home import find_home
 from steno.transcripts.finding import find_transcripts
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 _AUTO = "auto"
 _EVERY_S = 2.0
 _MAX_SHOWN = 40
+_OBJECTS = 20_000
 
 
 @click.command("import")
@@ -46,6 +51,21 @@ _MAX_SHOWN = 40
 @click.option("--again", is_flag=True, help="Read files again that have not changed.")
 @click.option("--watch", is_flag=True, help="Go on, and import what changes, until stopped.")
 @click.option("--all", "show_all", is_flag=True, help="List files that were left alone, too.")
+@click.option(
+    "--on-clash",
+    type=click.Choice(ON_CLASH),
+    default="refuse",
+    show_default=True,
+    help="What to do with sessions of a bundle of which others are here.",
+)
+@click.option(
+    "--max-size",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="How large a bundle may become; 64 GiB.",
+)
+@passphrase_options
+@click.option("--identity", metavar="FILE", help="age identities that open a sealed bundle.")
 def command(
     paths: tuple[Path, ...],
     home: str | None,
@@ -56,15 +76,26 @@ def command(
     again: bool,
     watch: bool,
     show_all: bool,
+    on_clash: str,
+    max_size: int | None,
+    passphrase_file: str | None,
+    ask_passphrase: bool,
+    identity: str | None,
 ) -> int:
-    """Import transcripts that other programs wrote.
+    """Import transcripts that other programs wrote, or bundles.
 
     PATH is a file, a folder (with all below it) or a database; without one, the folders are taken
     in which the known programs keep theirs. Sources are only read. Importing again adds what is
     new; what a source has lost since stays.
 
+    A PATH that is a bundle, as `steno export -o FILE.steno` makes it, is checked to the last byte
+    and then placed as a whole, or not at all. Where another session of an id is here, --on-clash
+    says whether to skip it, to replace the one here, or to rename the one in the bundle.
+
     \b
     Examples:
+      steno import session.steno
+      steno import session.steno --dry-run --json
       steno import ~/.claude/projects
       steno import --from codex ~/.codex/sessions --json
       steno import --dry-run session.jsonl
@@ -78,6 +109,22 @@ def command(
             "transcripts are switched off, and what is imported goes there",
             hint="set session_recording.enabled and session_recording.jsonl.enabled to true",
         )
+    bundles = [path for path in paths if is_bundle(path)]
+    if bundles and (watch or again or show_all or format_name != _AUTO):
+        raise click.UsageError("--from, --again, --watch and --all are not for bundles")
+    code = 0
+    if bundles:
+        places = _check(paths, given=True)
+        code = import_bundles(
+            config, bundles, on_clash=on_clash, dry_run=dry_run, max_size=max_size,
+            passphrase_file=passphrase_file, ask_passphrase=ask_passphrase, identity=identity,
+            as_json=as_json,
+        )  # fmt: skip
+        paths = tuple(path for path in paths if path not in bundles)
+        if not paths:
+            return code
+    elif not dry_run:
+        recover_imports(config)
     chosen = None if format_name == _AUTO else format_name
     places = paths or tuple(dict.fromkeys(_usual_places(chosen)))
     if not watch:
@@ -86,6 +133,7 @@ def command(
     landing = Landing(config.jsonl.directory, index, durability=config.jsonl.durability)
     with contextlib.ExitStack() as stack:
         stack.callback(landing.close)
+        stack.enter_context(_collecting_seldom())
         ledger = Ledger(_ledger_path(config, stack, dry_run=dry_run))
         stack.callback(ledger.close)
         _recall(config, ledger)
@@ -97,7 +145,8 @@ def command(
         reports = _import(importer, places, as_json=as_json)
         if not as_json:
             _print(reports, dry_run=dry_run, show_all=show_all)
-        return 1 if any(each.status in {FAILED, PARTIAL} for each in reports) else 0
+        failed = any(each.status in {FAILED, PARTIAL} for each in reports)
+        return 1 if failed else code
 
 
 def _ledger_path(config: Config, stack: contextlib.ExitStack, *, dry_run: bool) -> Path:
@@ -106,6 +155,17 @@ def _ledger_path(config: Config, stack: contextlib.ExitStack, *, dry_run: bool) 
     if dry_run and not path.exists():
         return Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
     return path
+
+
+@contextlib.contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Search for cycles seldom: an import makes objects by the million, and hardly any of these."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _usual_places(format_name: str | None) -> Iterator[Path]:

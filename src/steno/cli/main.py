@@ -24,6 +24,8 @@ _COMMANDS = {
     "sql": "Ask the index with SQL.",
     "stats": "Sum up requests and tokens.",
     "reindex": "Make the index anew from the transcripts.",
+    "collect": "Fetch logs, metrics and traces, and keep them with a session.",
+    "incident": "Sessions for incident work, with a scratchpad and a password.",
     "import": "Import transcripts that other programs wrote.",
     "export": "Write a transcript, or its requests, whole.",
     "recover": "Tell whose transcripts lie in a folder, and what is damaged.",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
+PASSWORD_VARIABLE = "STENO_PASSWORD"  # noqa: S105 - its name, and no password
+"""The variable that holds the password of a sealed incident."""
+
 
 def place_options(command: _F) -> _F:
     """Add ``--home`` and ``--config``."""
@@ -32,6 +35,14 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")(
         command
     )
+
+
+def password_option(command: _F) -> _F:
+    """Add ``--password-file``."""
+    return click.option(
+        "--password-file", metavar="FILE",
+        help=f"A file whose first line is the incident's password; or {PASSWORD_VARIABLE} has it.",
+    )(command)  # fmt: skip
 
 
 def proxy_options(command: _F) -> _F:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from steno.cli.options import json_option, place_options, places, read_config
+from steno.cli.options import json_option, password_option, place_options, read_config
 from steno.cli.output import clean, fields, milliseconds, print_damage, print_line
+from steno.cli.show_artefacts import artefact_line, is_artefact_lost, lost_line
+from steno.cli.show_source import find_source
 from steno.errors import IdentityError
 from steno.events.codec import format_timestamp, type_of
 from steno.events.model import (
@@ -33,17 +35,15 @@ from steno.events.model import (
 from steno.events.references import Expander, is_reference
 from steno.storage.lease import is_alive
 from steno.transcripts.bodies import expand_event, read_request
-from steno.transcripts.conversations import Part, find_conversation
-from steno.transcripts.finding import resolve_session
 from steno.transcripts.importers.keys import is_import
-from steno.transcripts.reader import read_header, read_transcript
+from steno.transcripts.reader import read_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
+    from steno.cli.show_source import Source
     from steno.events.header import Header
-    from steno.transcripts.reader import Damage
+    from steno.transcripts.conversations import Part
 
 
 @click.command("show")
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--key", help="All sessions of one session key, one after the other.")
 @click.option("--request", "request_id", help="Events of one request alone.")
 @click.option("--raw", metavar="REQUEST", help="The body of a request, byte for byte.")
+@password_option
 def command(
     session: str | None,
     home: str | None,
@@ -61,12 +62,14 @@ def command(
     key: str | None,
     request_id: str | None,
     raw: str | None,
+    password_file: str | None,
 ) -> None:
     """Show one session as a conversation, or all that belong to one session key.
 
     SESSION is an id, the beginning of one, the path of a transcript, or `latest`. With --key, what
     was reset or compacted is shown from its beginning, each session behind the one that it goes
-    on from; the transcripts alone are read for it, no index is needed.
+    on from; the transcripts alone are read for it, no index is needed. A sealed incident is
+    decrypted in memory, with the password that --password-file or STENO_PASSWORD gives.
 
     \b
     Examples:
@@ -79,23 +82,20 @@ def command(
     """
     if (session is None) == (key is None):
         raise click.UsageError("give a SESSION, or a session key with --key")
-    sessions, _ = places(home, config_path)
-    if key is None:
-        path = resolve_session(sessions, session or "")
-        if raw is not None:
-            sys.stdout.buffer.write(read_request(path, raw, read_config(home, config_path).home))
-            return
-        parts = [Part(path, read_header(path))]
-    elif raw is not None:
+    if key is not None and raw is not None:
         raise click.UsageError("--raw gives back a request of one SESSION")
-    else:
-        parts = _find_parts(sessions, key)
-    lives = functools.partial(is_alive, sessions)
+    config = read_config(home, config_path)
+    source = find_source(config, session or "", key, password_file)
+    if raw is not None:
+        if source.sealed:
+            raise click.UsageError("--raw is not for sealed incidents")
+        sys.stdout.buffer.write(read_request(source.parts[0].path, raw, config.home))
+        return
     found = False
-    for at, part in enumerate(parts):
+    for at, part in enumerate(source.parts):
         if at and not as_json:
             click.echo()
-        found |= _show(part, request_id, lives, as_json=as_json)
+        found |= _show(part, source, request_id, as_json=as_json)
     if not found and request_id is not None:
         raise IdentityError(
             f"the session has no request {request_id!r}",
@@ -103,24 +103,9 @@ def command(
         )
 
 
-def _find_parts(sessions: Path, key: str) -> list[Part]:
-    damage: list[Damage] = []
-    parts = find_conversation(sessions, key, damage)
-    for each in damage:
-        print_damage(each)
-    if not parts:
-        raise IdentityError(
-            f"no session of the key {key!r} in {sessions}",
-            hint="`steno ls` lists the sessions with their keys; --home chooses another home",
-        )
-    return parts
-
-
-def _show(
-    part: Part, request_id: str | None, lives: Callable[[str], bool], *, as_json: bool
-) -> bool:
+def _show(part: Part, source: Source, request_id: str | None, *, as_json: bool) -> bool:
     """Show one transcript; True when it has the request that is asked for."""
-    transcript = read_transcript(part.path, lossless=False)
+    transcript = read_transcript(part.path, lossless=False, open_file=source.open_file)
     conversation = _Conversation()
     found = False
     if part.header is not None and not as_json:
@@ -138,7 +123,7 @@ def _show(
         elif isinstance(event, Event):
             conversation.show(event)
     if not as_json:
-        conversation.end(lives)
+        conversation.end(functools.partial(is_alive, source.leases))
     for damage in transcript.damage:
         print_damage(damage)
     return found
@@ -322,15 +307,16 @@ def _print_event(event: Event) -> None:
 
 def _print_beside(event: Event) -> None:
     """Print what is no part of the exchange with the model."""
-    if isinstance(event, Gap):
+    if isinstance(event, Gap) and is_artefact_lost(event):
+        _say(lost_line(event), "")
+    elif isinstance(event, Gap):
         _say(f"gap: {event.count} {clean(event.what)}(s) lost: {clean(event.reason)}",
              event.detail or "")  # fmt: skip
     elif isinstance(event, LogRecorded):
         text = f"{event.message}\n{event.exception}" if event.exception else event.message
         _say(f"{clean(event.level)} {clean(event.logger)}", text)
     elif isinstance(event, ArtefactSaved):
-        source = f" from {clean(event.source)}" if event.source else ""
-        _say(f"{clean(event.kind)}{source}: {clean(event.path)}", "")
+        _say(artefact_line(event), "")
     elif isinstance(event, Compacted):
         click.echo()
         by = f", {clean(event.trigger)}" if event.trigger else ""

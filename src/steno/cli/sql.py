@@ -26,11 +26,12 @@ def command(
     """Ask the index with SQL; it is opened for reading only.
 
     Tables: sessions, session_stats (one row per request), tool_calls, tool_call_executions, gaps,
-    transcripts. Times are UTC.
+    artefacts, transcripts. Times are UTC.
 
     \b
     Examples:
       steno sql "SELECT model_used, SUM(total_tokens) FROM sessions GROUP BY 1"
+      steno sql "SELECT recorded_at, kind, source, path FROM artefacts"
       steno sql "SELECT tool_name, SUM(call_count) FROM tool_calls GROUP BY 1" --json
     """
     sessions, index = index_places(home, config_path)

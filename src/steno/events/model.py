@@ -203,7 +203,7 @@ class Gap(Event, tag="gap", frozen=True, kw_only=True):
     """Something was not recorded: loss is data.
 
     Attributes:
-        what: What is missing: ``event``, ``value``, ``line``, ``header`` or ``byte``.
+        what: What is missing: ``event``, ``value``, ``line``, ``header``, ``byte`` or ``artefact``.
         count: How many.
         reason: Why, such as ``buffer_full``, ``write_failed``, ``altered``, ``torn_line``.
         since: When it began; None where nobody knows.
@@ -230,7 +230,17 @@ class LogRecorded(Event, tag="log_recorded", frozen=True, kw_only=True):
 
 
 class ArtefactSaved(Event, tag="artefact_saved", frozen=True, kw_only=True):
-    """A document that the session collected was saved beside it."""
+    """A document that the session collected was saved beside it.
+
+    Attributes:
+        kind: ``logs``, ``metrics``, ``traces`` or ``files``.
+        source: Where it comes from, such as ``kubernetes``.
+        path: The file, from the session's folder on.
+        size_bytes: Bytes on disk.
+        count: Entries in it.
+        sha256: Hexadecimal digest of the bytes on disk.
+        metadata: What is known of it; ``complete`` is false where entries are missing at the end.
+    """
 
     kind: str
     source: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from steno.errors import ConfigError
 from steno.integrations.desks import default_recorder, find_desk
 from steno.integrations.taps import Tap
 from steno.integrations.transports import Recording, classes
@@ -39,7 +40,13 @@ def instrument_client(
 
     Raises:
         TypeError: It is no client that can be recorded.
+        ConfigError: The session is sealed.
     """
+    if session is not None and session.sealed:
+        raise ConfigError(
+            f"the calls of a client can't be recorded into {session.session_id}, which is sealed",
+            hint="what passes is kept in plain text until it is recorded; use session.request()",
+        )
     http = _find_http(client)
     if isinstance(http.client._transport, Recording):  # noqa: SLF001 - SDKs make it themselves
         return

@@ -71,6 +71,15 @@ class Tap:
             target = request.url.raw_path.decode("ascii")
             if find_protocol(request.method, target.partition("?")[0]) is None:
                 return None
+            scope = current_scope()
+            if scope is not None and scope.sealed:
+                # What passes lies on disk in plain text until it is recorded, and then too.
+                notices.say(
+                    "sealed-call",
+                    f"WARN a call inside the sealed incident {scope.session_id} is not recorded; "
+                    "session.request() records it",
+                )
+                return None
             pen = self._desk.open(self._describe(request, target))
         except Exception as error:  # noqa: BLE001 - the program must not hear of it
             _complain(error)

@@ -305,6 +305,14 @@ def _keep(record: logging.LogRecord, scope: LogScope | None, who: LogScope | Sco
         if level >= scope.level:
             scope.buffer.take(line)
     if _options.recorder is not None and level >= _options.record_level:
+        speaker = SPEAKER.get()
+        if speaker is not None and speaker.sealed:
+            # The recorder is another one than the incident's, and keeps what it gets in plain text.
+            say(
+                "sealed-log",
+                f"WARN log lines inside the sealed incident {speaker.session_id} are not recorded",
+            )
+            return
         _record(_options.recorder, line or make_line(record, who))
 
 

@@ -10,6 +10,7 @@ own. May import ``steno.writers``, ``steno.storage`` and ``steno.events``.
 - ``interrupted``: what a dead recorder has left open is closed at the next start;
 - ``statistics``: the recorder's own figures;
 - ``engine``: all of these put together; ``recorder`` and ``builder``: the public faces;
+- ``incidents``: sessions for incident work, with a folder, a scratchpad and a password;
 - ``measures``: the figures of a request;
 - ``session``, ``request`` and ``context``: sessions and their requests as context managers, how a
   session gives way to its successor, and who is speaking.

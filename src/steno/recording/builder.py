@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,8 +13,6 @@ from steno.recording.recorder import Recorder
 from steno.writers.jsonl import JsonlWriter
 
 if TYPE_CHECKING:
-    import os
-
     from steno.events.processors import Processor
     from steno.writers.base import Writer
 
@@ -79,6 +78,11 @@ class RecorderBuilder:
     def dead_letters(self, folder: str | os.PathLike[str]) -> Self:
         """Set the folder for events that a writer can't store."""
         self._settings.dead_letters = Path(folder).expanduser()
+        return self
+
+    def artefacts(self, folder: str | os.PathLike[str]) -> Self:
+        """Set the folder for what sessions collect; without one, `Session.save_logs` can't save."""
+        self._settings.artefacts = Path(os.path.abspath(Path(folder).expanduser()))
         return self
 
     def build(self) -> Recorder:

@@ -19,11 +19,13 @@ class Scope(Struct, frozen=True):
         session_id: The session.
         request_id: The request; "" between requests.
         user_id: The user for whom the session runs, if known.
+        sealed: Nothing that the session says may lie on disk in plain text.
     """
 
     session_id: str
     request_id: str = ""
     user_id: str | None = None
+    sealed: bool = False
 
 
 SPEAKER: ContextVar[Scope | None] = ContextVar("steno_scope", default=None)

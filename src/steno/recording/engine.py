@@ -21,6 +21,7 @@ from steno.recording.worker import Worker
 from steno.writers.base import Follower, Writer
 from steno.writers.jsonl import JsonlWriter
 from steno.writers.losses import Losses
+from steno.writers.sealed import SealedWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Settings:
         processors: Sequence[Processor] = (),
         dead_letters: Path | None = None,
         left_open: frozenset[str] = frozenset(),
+        artefacts: Path | None = None,
     ) -> None:
         """Keep the settings; `RecorderBuilder` has checked them."""
         self.batch_size = batch_size
@@ -57,6 +59,7 @@ class Settings:
         self.processors = tuple(processors)
         self.dead_letters = dead_letters
         self.left_open = left_open
+        self.artefacts = artefacts
 
 
 class Engine:
@@ -114,15 +117,14 @@ class Engine:
             )
             for at, writer in enumerate(ordered)
         ]
-        self.look_back = (
-            LookBack(self.truth.directory, self._take_over, settings.left_open)
-            if self.truth is not None
-            else None
-        )
+        self.look_back = self._plan_look_back(settings.left_open)
         self.worker = Worker(
             self.buffer,
             self.lanes,
-            [self.losses] + ([self.truth.losses] if self.truth is not None else []),
+            [
+                self.losses,
+                *(each.losses for each in writers if isinstance(each, JsonlWriter | SealedWriter)),
+            ],
             recorder=self.recorder,
             batch_size=min(settings.batch_size, limit),
             batch_timeout_s=settings.batch_timeout_ms / 1000,
@@ -133,6 +135,17 @@ class Engine:
         )
         self._closed = threading.Lock()
         self.ended = False
+
+    def _plan_look_back(self, left_open: frozenset[str]) -> LookBack | None:
+        if self.truth is not None:
+            return LookBack(self.truth.directory, self._take_over, left_open)
+        for writer in self.writers:
+            if isinstance(writer, SealedWriter):
+                # Its leases lie in the session's folder, and nobody follows a sealed transcript.
+                return LookBack(
+                    writer.path.parent, self._take_over, left_open, open_file=writer.open_text
+                )
+        return None
 
     def start(self) -> None:
         """Begin the threads; from now on a thread that dies is begun anew."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from steno import notices
-from steno.errors import TranscriptError
+from steno.errors import SealError, TranscriptError
 from steno.events.codec import decode_line
 from steno.events.model import Completed, Event, ResponseRecorded, Started
 from steno.recording.measures import token_totals
@@ -26,8 +26,10 @@ from steno.storage.lines import read_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     TakeOver = Callable[[list[str]], None]
+    OpenFile = Callable[[Path], BinaryIO]
 
 FINISH_REASON = "interrupted"
 
@@ -49,7 +51,12 @@ class LookBack:
     """
 
     def __init__(
-        self, sessions: Path, take_over: TakeOver, left_open: frozenset[str] = frozenset()
+        self,
+        sessions: Path,
+        take_over: TakeOver,
+        left_open: frozenset[str] = frozenset(),
+        *,
+        open_file: OpenFile = open_text,
     ) -> None:
         """Prepare to look; nothing is read yet.
 
@@ -57,11 +64,13 @@ class LookBack:
             sessions: The folder of transcripts.
             take_over: Called once with all transcripts that dead recorders have touched.
             left_open: Ids of requests that somebody else closes, who knows more of them.
+            open_file: Opens a transcript; another one where they are sealed.
         """
         self.done = False
         self._sessions = sessions
         self._take_over = take_over
         self._left_open = left_open
+        self._open_file = open_file
         self._dead: list[DeadLease] = []
         self._failed = False
 
@@ -78,8 +87,10 @@ class LookBack:
         self._take_over(paths)
         for path in paths:
             try:
-                yield from _close_one(self._sessions / path, recorders, self._left_open)
-            except (OSError, TranscriptError) as error:
+                yield from _close_one(
+                    self._sessions / path, recorders, self._left_open, self._open_file
+                )
+            except (OSError, SealError, TranscriptError) as error:
                 self._failed = True
                 notices.say("interrupted", f"ERROR cannot look for interrupted requests: {error}")
         self.done = True
@@ -91,12 +102,12 @@ class LookBack:
 
 
 def _close_one(
-    path: Path, recorders: frozenset[str], left_open: frozenset[str]
+    path: Path, recorders: frozenset[str], left_open: frozenset[str], open_file: OpenFile
 ) -> Iterator[Sequence[Event]]:
     open_requests: dict[tuple[str, str], Started] = {}
     replies: dict[tuple[str, str], ResponseRecorded] = {}
     try:
-        with open_text(path) as file:
+        with open_file(path) as file:
             for count, line in enumerate(read_lines(file), 1):
                 if count % _STEP == 0:
                     yield ()

@@ -176,18 +176,30 @@ class Recorder:
 
     def _begin(self, header: Header, scopes: dict[int, Scope] | None = None) -> Session:
         """Begin a session: what is said of it goes ahead of its first event."""
+        session = Session(
+            self.record,
+            header,
+            self._succeed,
+            scopes,
+            artefacts=self._settings.artefacts,
+            enabled=self.enabled,
+        )
+        self.introduce(session)
+        return session
+
+    def introduce(self, session: Session) -> None:
+        """Say what is known of a session, ahead of its first event; `session` does so itself."""
+        header = session.header
         if self._writers and not self._buffer.closed:
             if self._forked:
                 self._restart()
             self._buffer.put_beside(header)
             if len(self._buffer.queue) == 1:
                 self._buffer.signal()
-        session = Session(self.record, header, self._succeed, scopes)
         # Of two that go by one id, the one that knows the key is asked for it.
         known = self._sessions.get(header.session_id)
         if known is None or known.header.session_key is None:
             self._sessions[header.session_id] = session
-        return session
 
     def _succeed(
         self, before: Header, scopes: dict[int, Scope], session_id: str | None, reason: str

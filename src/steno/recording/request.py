@@ -42,7 +42,7 @@ class Request:
         self.request_id = request_id
         self._session = session
         self._record = session.record
-        self._scope = Scope(session.session_id, request_id, session.header.user_id)
+        self._scope = Scope(session.session_id, request_id, session.header.user_id, session.sealed)
         self._before: Scope | None = None
         self._started: Started | None = None
         self._sent: tuple[str | None, Any] = (None, None)

@@ -22,12 +22,17 @@ from steno.events.parts import SessionMetadata, Tokens
 from steno.identity import new_request_id
 from steno.recording.context import SPEAKER, Scope, enter_scope, leave_scope
 from steno.recording.request import Request
+from steno.recording.saving import Collecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import builtins
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from steno.events.header import Header
+    from steno.recording.incidents.incident import Incident
+    from steno.recording.incidents.listing import IncidentInfo
     from steno.recording.measures import ToolMeasures
 
     Succeed = Callable[[Header, dict[int, Scope], str | None, str], "Session"]
@@ -36,7 +41,7 @@ RESET, COMPACTION = "reset", "compaction"
 """Why a session goes on from another one; the header's ``reason``."""
 
 
-class Session:
+class Session(Collecting):
     """One recorded run; made by `Recorder.session`, `reset` and `compact`.
 
     Attributes:
@@ -45,7 +50,10 @@ class Session:
         scope: Who is speaking while it does, and no request.
         follower: A session that goes on from it, the next one or a later one; None until it is
             rotated. See `successor`.
+        sealed: Everything of it on disk is encrypted; only an incident's may be.
     """
+
+    sealed: bool = False
 
     # One for all: each holds it for a moment only, and a forked child has to make it anew, because
     # another thread of the parent may have held it. A signal handler may end a request in there.
@@ -57,6 +65,9 @@ class Session:
         header: Header,
         succeed: Succeed,
         scopes: dict[int, Scope] | None = None,
+        *,
+        artefacts: Path | None = None,
+        enabled: bool = True,
     ) -> None:
         """Bind the session to its recorder.
 
@@ -66,12 +77,16 @@ class Session:
             succeed: Begins the session that goes on from one, given that one's header and scopes,
                 the new one's id if it has one, and the reason.
             scopes: Those of the sessions that it goes on from.
+            artefacts: The folder with a folder for what each session collects.
+            enabled: There is something to record to.
         """
         self.session_id = header.session_id
         self.header = header
         self._record = record
         self._succeed = succeed
-        self.scope = Scope(header.session_id, "", header.user_id)
+        self._artefacts = artefacts
+        self._enabled = enabled
+        self.scope = Scope(header.session_id, "", header.user_id, self.sealed)
         # The scopes of all sessions that follow one another; they share it. A session refers to
         # those after it and never back: what nobody holds can go.
         self._scopes = scopes if scopes is not None else {}
@@ -175,6 +190,91 @@ class Session:
                 input=self._tokens.input + tokens.input, output=self._tokens.output + tokens.output
             )
 
+    # -- incidents -----------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        password: str | None = None,
+        prefix: str = "INC",
+        *,
+        name: str = "",
+        key: str | None = None,
+        user_id: str | None = None,
+        tags: Sequence[str] = (),
+        home: str | os.PathLike[str] | None = None,
+    ) -> Incident:
+        """Create a session for incident work, with a folder, a short id and a scratchpad.
+
+        Args:
+            password: With one, everything of the session on disk is encrypted; it can't be read
+                again without it, by anybody. Without one, it lies in plain text.
+            prefix: What the id begins with: 1 to 16 letters and digits.
+            name: What it is called, for people.
+            key: The session key.
+            user_id: The user for whom it runs.
+            tags: Free tags.
+            home: The home; ``STENO_HOME`` or ``~/.steno`` when it is not given.
+
+        Returns:
+            The session; call its ``close`` when the program is done with it.
+
+        Raises:
+            IdentityError: The prefix can't be used, or no id is free.
+            SealError: The password is empty, or what sealing needs is not installed.
+            OSError: The folder can't be made.
+        """
+        from steno.recording.incidents.opening import create_incident  # only incidents need it
+
+        return create_incident(
+            password, prefix, name=name, key=key, user_id=user_id, tags=tags, home=home
+        )
+
+    @classmethod
+    def resume(
+        cls,
+        session_id: str,
+        password: str | None = None,
+        *,
+        home: str | os.PathLike[str] | None = None,
+    ) -> Incident:
+        """Go on with an incident; several programs may do so at once.
+
+        Raises:
+            IdentityError: There is none of this id.
+            WrongPasswordError: The password is another one, or there is none.
+            SealError: Something of it is damaged, or it has no password and one was given.
+        """
+        from steno.recording.incidents.opening import resume_incident  # only incidents need it
+
+        return resume_incident(session_id, password, home=home)
+
+    @classmethod
+    def list(
+        cls, *, home: str | os.PathLike[str] | None = None, prefix: str | None = None
+    ) -> builtins.list[IncidentInfo]:
+        """List the incidents of a home, the newest first; no password is needed.
+
+        Raises:
+            OSError: The folder of artefacts can't be read.
+        """
+        from steno.recording.incidents.listing import list_incidents  # only incidents need it
+
+        return list_incidents(home=home, prefix=prefix)
+
+    @classmethod
+    def delete(cls, session_id: str, *, home: str | os.PathLike[str] | None = None) -> None:
+        """Delete an incident with its folder, its transcript and its rows in the index.
+
+        Raises:
+            IdentityError: There is none of this id, or somebody records in it.
+            RetentionError: It is held.
+            OSError: Something can't be removed; what is left goes with the next deletion.
+        """
+        from steno.recording.incidents.deleting import delete_incident  # only incidents need it
+
+        delete_incident(session_id, home=home)
+
     # -- rotation ------------------------------------------------------------------------
 
     @property
@@ -276,6 +376,12 @@ class Session:
         if newest is not self:
             self.follower = newest  # those in between need not be kept
         return newest
+
+    def _collector(self) -> Session:
+        return self._newest()
+
+    def _is_recording(self) -> bool:
+        return self._enabled
 
     def pass_word(self) -> None:
         """Let the newest successor speak where one of its predecessors does."""

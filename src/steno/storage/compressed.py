@@ -232,8 +232,8 @@ def open_text(path: str | os.PathLike[str]) -> BinaryIO:
 
 def damage_of(file: BinaryIO) -> str | None:
     """Tell why the text of an open file ended too early; None where it did not."""
-    raw = getattr(file, "raw", None)
-    return raw.damage if isinstance(raw, PackedText) else None
+    # A compressed text knows it, and so does a sealed one.
+    return getattr(getattr(file, "raw", None), "damage", None)
 
 
 def is_packed(file: BinaryIO) -> bool:

@@ -7,6 +7,7 @@ import ``steno.storage`` and ``steno.events``; writers do not import each other.
 - ``jsonl``: the transcripts, the truth;
 - ``sqlite``: the index, with ``schema`` (tables and migrations), ``rows`` (events to
   rows), ``statements`` and ``pieces`` (transcripts to rows);
+- ``sealed``: the transcript of a sealed session;
 - ``losses``: what was lost, until it stands in the transcripts;
 - ``registry``: writers by name, loaded when they are first asked for.
 """

@@ -18,6 +18,7 @@ import msgspec
 
 from steno.events.codec import LineEncoder, decode_line
 from steno.events.model import (
+    ArtefactSaved,
     Completed,
     Event,
     Gap,
@@ -30,6 +31,7 @@ from steno.events.model import (
 )
 from steno.events.salvage import clean_text
 from steno.writers.statements import (
+    ARTEFACT_UPSERT,
     GAP_UPSERT,
     REQUEST,
     REQUEST_UPSERT,
@@ -85,6 +87,9 @@ class Rows:
         self._requests: dict[tuple[str, str], list[Any]] = {}
         self._tools: dict[tuple[str, str, str], list[Any]] = {}
         self._gaps: list[tuple[Any, ...]] = []
+        self._stamp: object = object()  # that of no event
+        self._at = ""
+        self._artefacts: list[tuple[Any, ...]] = []
 
     def add_header(self, header: Header) -> None:
         """Take what a header says of its session."""
@@ -115,7 +120,10 @@ class Rows:
             seq: Its number among that recorder's events.
         """
         stamp = event.timestamp
-        at = sql_time(stamp if isinstance(stamp, datetime) else datetime.now(UTC))
+        if stamp is not self._stamp:  # events of one moment often share it
+            self._stamp = stamp
+            self._at = sql_time(stamp if isinstance(stamp, datetime) else datetime.now(UTC))
+        at = self._at
         session_id = (
             event.session_id if isinstance(event.session_id, str) else str(event.session_id)
         )
@@ -150,6 +158,10 @@ class Rows:
         session_id, request_id = key
         if step is _gap:
             self._gaps.append(_gap_row(event, session_id, request_id, recorder, seq, at))
+            return
+        if step is _artefact:
+            row = _artefact_row(event, session_id, request_id, recorder, seq, at)
+            self._artefacts.append(row)
             return
         request = self._requests.get(key)
         if request is None:
@@ -205,6 +217,7 @@ class Rows:
             (REQUEST_UPSERT, self._requests.values()),
             (TOOL_UPSERT, self._tools.values()),
             (GAP_UPSERT, self._gaps),
+            (ARTEFACT_UPSERT, self._artefacts),
         )
         for statement, rows in tables:
             if not rows:
@@ -414,6 +427,10 @@ def _gap(*_: object) -> None:
     raise NotImplementedError  # a mark in the table of steps; see `Rows.add`
 
 
+def _artefact(*_: object) -> None:
+    raise NotImplementedError  # a mark in the table of steps; see `Rows.add`
+
+
 def _tool_row(
     event: Any,
     session_id: str,
@@ -451,6 +468,21 @@ def _gap_row(
     )  # fmt: skip
 
 
+def _artefact_row(
+    event: Any,
+    session_id: str,
+    request_id: str,
+    recorder: str,
+    seq: int,
+    at: str,
+) -> tuple[Any, ...]:
+    metadata = msgspec.json.encode(event.metadata).decode() if event.metadata else None
+    return (
+        recorder, seq, session_id, request_id, at, event.kind or "", event.source or "",
+        event.path or "", event.size_bytes or 0, event.count, event.sha256, metadata,
+    )  # fmt: skip
+
+
 def _cut(text: Any) -> str | None:
     if isinstance(text, str):
         return text[:MAX_TEXT]
@@ -466,4 +498,5 @@ _STEPS: dict[type[Event], _Step] = {
     Completed: _ended,
     ToolCallRecorded: _tool,
     Gap: _gap,
+    ArtefactSaved: _artefact,
 }

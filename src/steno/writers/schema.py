@@ -1,4 +1,4 @@
-"""The tables of the SQLite index, version 2, and how an older file is brought up to date.
+"""The tables of the SQLite index, version 3, and how an older file is brought up to date.
 
 Strategy: totals are sums of their parts by construction. Triggers carry every change of a request
 in ``session_stats`` into its session, and every call in ``tool_call_executions`` into
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x7374656E
 """``sten`` in ASCII: tells steno's index from other SQLite files."""
 
@@ -194,6 +194,21 @@ _RECOVERED = """CREATE TABLE recovered (
 """What `steno recover` found of other programs' transcripts: the one table that no transcript of
 steno's own can fill again, so `steno reindex` leaves it alone. The evidence is JSON."""
 
+_ARTEFACTS = (
+    """CREATE TABLE artefacts (
+    recorder TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    session_id TEXT NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+    request_id TEXT NOT NULL,
+    recorded_at TIMESTAMP NOT NULL,
+    kind TEXT NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, count INTEGER, sha256 TEXT, metadata TEXT,
+    PRIMARY KEY (recorder, seq)
+)""",
+    "CREATE INDEX idx_artefacts_session ON artefacts (session_id, recorded_at)",
+)
+"""What sessions collected; paths are relative to the session's folder, metadata are JSON."""
+
 _TRIGGERS = (
     f"""CREATE TRIGGER session_stats_added AFTER INSERT ON session_stats BEGIN
     {_adjust(("+", "NEW"))}
@@ -254,6 +269,7 @@ FORGETTING_INDEXES = (
 
 MIGRATIONS: Mapping[int, Sequence[str]] = {
     1: (_RECOVERED,),
+    2: _ARTEFACTS,
 }
 """Statements that bring a file of version N to N + 1, by N."""
 
@@ -298,7 +314,7 @@ def _bring_up(
             connection, newest=version
         )  # again: another process may have been quicker
         if found is None:
-            for statement in (*_TABLES.split(";\n"), _RECOVERED, *_TRIGGERS):
+            for statement in (*_TABLES.split(";\n"), _RECOVERED, *_ARTEFACTS, *_TRIGGERS):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))

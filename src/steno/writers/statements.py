@@ -173,6 +173,11 @@ GAP_UPSERT = """INSERT INTO gaps (recorder, seq, session_id, request_id, what, c
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (recorder, seq) DO NOTHING"""
 
+ARTEFACT_UPSERT = """INSERT INTO artefacts (recorder, seq, session_id, request_id, recorded_at,
+        kind, source, path, size_bytes, count, sha256, metadata)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (recorder, seq) DO NOTHING"""
+
 POSITION_UPSERT = """INSERT INTO transcripts (path, session_id, position, inode, damaged_lines)
     VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET

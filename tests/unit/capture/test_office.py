@@ -127,7 +127,7 @@ def test_recorder_that_refuses(tmp_path, capfd):
     with steno.open(home) as recorder:
         recorder.session("s")
     with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
-        index.execute("UPDATE schema_version SET version = 3")
+        index.execute("UPDATE schema_version SET version = 99")
         index.commit()
     office = Office(load_config(home=home, environ={}))
     office._process.wait(20)

@@ -53,6 +53,8 @@ APPENDS = {"writers/jsonl.py", "transcripts/importers/landing.py"}
 """Who may begin transcripts: what is recorded, and what is imported."""
 COPIES = {"cli/export.py"}
 """Who writes the header of a transcript into a copy."""
+SEALED = {"writers/sealed.py"}
+"""Who begins a sealed transcript, which is no file of lines and lies in no folder of them."""
 
 
 @functools.cache
@@ -83,7 +85,8 @@ def test_one_function_makes_headers():
     begin = callers("steno.storage.transcript", "TranscriptFolder")
     write = callers("steno.events.codec", "encode_header")
     assert "writers/jsonl.py" in begin <= APPENDS
-    assert begin <= write <= APPENDS | COPIES
+    assert begin <= write - SEALED <= APPENDS | COPIES
+    assert callers("steno.storage.sealed_log", "SealedLog") >= SEALED
 
 
 def test_no_header_line_is_written_by_hand():

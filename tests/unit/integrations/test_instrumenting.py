@@ -74,3 +74,14 @@ def test_default_recorder(home):
         (recorder,) = recorders
         assert isinstance(recorder, steno.Recorder)
         recorder.close()
+
+
+def test_sealed(home):
+    """A client is not recorded into a sealed incident: what passes would lie in plain text."""
+    incident = steno.Session.create("p", home=home)
+
+    with pytest.raises(steno.ConfigError, match="sealed"):
+        instrument_client(
+            object(), sdk="openai", recorder=None, session=incident, provider=None, home=home
+        )
+    incident.close()

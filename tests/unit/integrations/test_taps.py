@@ -134,3 +134,20 @@ def test_fork(kept):
     tap.begin(httpx2.Request("POST", f"https://x{TARGET}")).done()
 
     assert tap._session_id != before
+
+
+def test_sealed(kept, home, capsys):
+    """A call inside a sealed incident is not noted anywhere in plain text, and that is said."""
+    incident = steno.Session.create("p", home=home)
+    with incident, incident.request(model="m"):
+        assert begin(kept[0]) is None
+    incident.close()
+
+    assert events(kept, steno.Started) == []
+    assert f"inside the sealed incident {incident.session_id} is not recorded" in (
+        capsys.readouterr().err
+    )
+    plain = steno.Session.create(home=home)
+    with plain:
+        assert begin(kept[0]) is not None
+    plain.close()

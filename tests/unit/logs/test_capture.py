@@ -816,3 +816,19 @@ def test_no_secrets_in_events(tmp_path):
     assert "log_recorded" in text
     assert "abcdefgh12345678" not in text
     assert "hunter22222" not in text
+
+
+def test_sealed_incident(home, capsys):
+    """What is logged inside a sealed incident goes to no recorder that would keep it in clear."""
+    incident = steno.Session.create("p", home=home)
+    with capture_events() as (recorder, writer):
+        steno.configure_logging(recorder=recorder)
+        with incident, incident.request(model="m"):
+            logging.getLogger("app").error("secret")
+        with recorder.session("s"):
+            logging.getLogger("app").error("told")
+        assert recorder.flush()
+    incident.close()
+
+    assert [event.message for event in writer.events] == ["told"]
+    assert f"inside the sealed incident {incident.session_id}" in capsys.readouterr().err

@@ -165,10 +165,10 @@ def test_newer_index(served, start_proxy, home):
     with steno.open(home) as recorder:
         recorder.session("s")
     with contextlib.closing(sqlite3.connect(home / "sessions.db")) as index:
-        index.execute("UPDATE schema_version SET version = 3")
+        index.execute("UPDATE schema_version SET version = 99")
         index.commit()
 
-    with pytest.raises(SchemaVersionError, match="Unsupported schema version: 3"):
+    with pytest.raises(SchemaVersionError, match="Unsupported schema version: 99"):
         start_proxy(served.url)
     assert served.requests == []
 

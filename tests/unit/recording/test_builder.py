@@ -30,3 +30,12 @@ def test_dead_letters_have_a_place(tmp_path):
     recorder.close()
 
     assert recorder._settings.dead_letters == tmp_path / ".dead-letters"
+
+
+def test_artefacts_have_a_place(tmp_path, monkeypatch):
+    """The folder for artefacts stays where it is when the program goes elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    builder = RecorderBuilder().add_writer(steno.JsonlWriter(tmp_path / "t")).artefacts("kept")
+    with builder.build() as recorder:
+        monkeypatch.chdir("/")
+        assert recorder.session("s").data_dir == tmp_path / "kept" / "s"

@@ -10,6 +10,7 @@ import pytest
 
 from steno.errors import SchemaVersionError, WriteError
 from steno.events.model import (
+    ArtefactSaved,
     Completed,
     Gap,
     RequestRecorded,
@@ -219,6 +220,8 @@ CARELESS = [
     RequestRecorded("s", "q", datetime.min.replace(tzinfo=timezone(timedelta(hours=3)))),
     RequestRecorded("s", "q", "2026", request_text=None),
     Gap("s", "", BEGAN, what=None, count=None, reason=None),
+    ArtefactSaved("s", "", BEGAN, kind=None, source=None, path=None, metadata={(1, 2): object()}),
+    ArtefactSaved("s", "", BEGAN, kind="logs", source="a", path=5, count=10**40, metadata=7),
 ]  # fmt: skip
 
 
