@@ -3,9 +3,10 @@
 zstd is given the same bytes and the same level, on one thread: it reads a file, writes a compressed
 one, and unpacks that into a third. A bundle does the same, makes two digests and a checksum on each
 way (beside the compressing, on the other core), checks all of them, and makes what it wrote
-durable; so the last is asked of zstd too. What the index takes to read a transcript afterwards is
-not part of it: that depends on the number of events, and is the same however a transcript came
-there.
+durable; so the last is asked of zstd too. The bar is on both ways together; each way stands beside
+that of zstd as well. What the index takes to read a transcript afterwards is not part of the bar,
+because it depends on the number of events and is the same however a transcript came there; but
+whoever imports waits for it, so it is told, with its memory.
 """
 
 import json
@@ -39,7 +40,8 @@ root = Path(sys.argv[1])
 begun = time.perf_counter()
 export_bundle(["s"], root / "s.steno", places(root / "from"))
 exported = time.perf_counter()
-import_bundle(root / "s.steno", places(root / "to"), index=None)
+index = root / "to" / "sessions.db" if sys.argv[2] == "index" else None
+import_bundle(root / "s.steno", places(root / "to"), index=index)
 done = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps([exported - begun, done - exported, peak]))
@@ -104,11 +106,12 @@ def _zstd(source: Path, folder: Path) -> tuple[float, float]:
     return took
 
 
-def _bundle(root: Path) -> tuple[float, float, float]:
+def _bundle(root: Path, index: str = "none") -> tuple[float, float, float]:
     """Export and import in a process of its own; seconds of each, and its greatest memory."""
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(root)], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", _CHILD, str(root), index],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     exported, imported, peak = json.loads(done.stdout)
     subprocess.run(["rm", "-rf", str(root / "to"), str(root / "s.steno")], check=True)
     return exported, imported, peak
@@ -121,17 +124,40 @@ def run() -> list[Result]:
         source = root / "from" / "sessions" / _DAY / "s.jsonl"
         _write(source)
         rounds = [(_zstd(source, root), _bundle(root)) for _ in range(_ROUNDS)]
-    zstd = min(sum(each) for each, _ in rounds)
+        _, indexed, indexed_peak = _bundle(root, "index")
+    packed, unpacked = min((each for each, _ in rounds), key=sum)
     exported, imported, _ = min((each for _, each in rounds), key=lambda each: each[0] + each[1])
     peak = max(each[2] for _, each in rounds)
-    share = zstd / (exported + imported)
+    share = (packed + unpacked) / (exported + imported)
     return [
         Result(
             bar="bundle of 1 GB, out and in",
             demand=">= 0.6 of zstd -3 and back, synced",
             measured=f"{share:.2f}",
             met=share >= 0.6,
-            note=f"export {exported:.1f} s, import {imported:.1f} s, zstd {zstd:.1f} s",
+            note=f"{exported + imported:.1f} s, and zstd {packed + unpacked:.1f} s; best of "
+            f"{_ROUNDS}, without the index",
+        ),
+        Result(
+            bar="export of 1 GB",
+            demand="none: a part of the bar",
+            measured=f"{exported:.1f} s",
+            met=True,
+            note=f"zstd compresses in {packed:.1f} s: {packed / exported:.2f} of its speed",
+        ),
+        Result(
+            bar="import of 1 GB, without the index",
+            demand="none: a part of the bar",
+            measured=f"{imported:.1f} s",
+            met=True,
+            note=f"zstd unpacks in {unpacked:.1f} s: {unpacked / imported:.2f} of its speed",
+        ),
+        Result(
+            bar="import of 1 GB, with the index",
+            demand="none: for information",
+            measured=f"{indexed:.1f} s",
+            met=True,
+            note=f"until it is listed; {indexed_peak / 1e6:.0f} MB",
         ),
         Result(
             bar="memory of a bundle of 1 GB",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 from steno.bundles.names import SEALED_TRANSCRIPT, Place
+from steno.errors import BundleError
 from steno.identity import safe_name
 from steno.storage.compressed import PACKED, damage_of, open_text
 from steno.transcripts.finding import find_days
@@ -66,6 +67,7 @@ def look_up(
     """Compare a session of a bundle with what is in the home.
 
     Raises:
+        BundleError: A transcript that is there is no file.
         OSError: Something that is there can't be read.
         TranscriptError: As above.
     """
@@ -101,6 +103,11 @@ def _compare_transcript(present: Present, fact: BundledMember, path: Path) -> No
     if not present.transcripts:
         return
     here = present.transcripts[0]
+    if not stat.S_ISREG(os.lstat(here).st_mode):
+        raise BundleError(
+            f"{here} is no regular file, so it can't be compared",
+            hint="see what it is and move it away; nothing was imported",
+        )
     size, digest, more = _digest(here, fact.size)
     if digest == fact.sha256:
         present.text = "longer" if more else "same"

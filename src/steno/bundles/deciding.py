@@ -22,7 +22,7 @@ from steno.bundles.renaming import new_id, rename_transcript
 from steno.errors import BundleError
 from steno.identity import safe_name
 from steno.retention.covering import Cover
-from steno.retention.plan import ARCHIVE, Found
+from steno.retention.plan import ARCHIVE, TRANSCRIPT, Found
 from steno.storage.compressed import plain_name
 from steno.storage.lease import find_touched
 
@@ -99,6 +99,7 @@ class Decisions:
         self._gone: list[tuple[str, str]] = []
         self._placed: list[str] = []
         self._archives_done: set[str] = set()
+        self._learned = False
         sessions = reader.manifest.sessions
         found = [look_up(each, reader, staged, places) for each in sessions]
         if on_clash == "refuse":
@@ -201,7 +202,7 @@ class Decisions:
         folder = self._staged.artefacts(name)
         if session.sealed or (folder / SESSION).exists():
             raise BundleError(
-                f"{session.session_id!r} can't get another id: its folder is bound to it",
+                f"{session.session_id[:200]!r} can't get another id: its folder is bound to it",
                 hint="--on-clash skip leaves it out, --on-clash replace takes it; "
                 "nothing was imported",
             )
@@ -213,6 +214,13 @@ class Decisions:
             detail = f"{there[0]} is this one, from before"
             return _as(session, "there", placed_as=identifier, detail=detail)
         other = safe_name(identifier)
+        if any(safe_name(each.session_id) == other for each in self._reader.manifest.sessions):
+            raise BundleError(
+                f"{session.session_id[:200]!r} can't get the id {identifier[:200]!r}: the bundle "
+                "has another session of that id",
+                hint="--on-clash skip leaves it out, --on-clash replace takes it; "
+                "nothing was imported",
+            )
         rename_transcript(
             source, self._staged.transcript(other), session.session_id, identifier, sha256
         )
@@ -225,7 +233,7 @@ class Decisions:
         """Put aside what is there of a session."""
         if any(hold.session_id == session.session_id for hold in self._holds):
             raise BundleError(
-                f"the session {session.session_id!r} is held, so it is not replaced",
+                f"the session {session.session_id[:200]!r} is held, so it is not replaced",
                 hint="`steno release` lets the hold go; nothing was imported",
             )
         living = find_touched(self._places.sessions)[0]
@@ -261,14 +269,17 @@ class Decisions:
         return True
 
     def _move_archive_aside(self, path: Path) -> None:
-        status = os.lstat(path)
-        found = Found(
-            kind=ARCHIVE,
-            path=os.fspath(path),
-            size=status.st_size,
-            modified_ns=status.st_mtime_ns,
-            inode=status.st_ino,
-        )
+        if not self._learned:  # what is held may name more messages since
+            self._learned = True
+            held = {hold.session_id for hold in self._holds if hold.session_id is not None}
+            self._cover.learn(
+                [
+                    _found(TRANSCRIPT, transcript, session_id)
+                    for session_id in sorted(held)
+                    for transcript in find_transcript(safe_name(session_id), self._places)
+                ]
+            )
+        found = _found(ARCHIVE, path)
         if why := self._cover.why(found):
             raise BundleError(
                 f"the archive {path} is held ({why}), so it is not replaced",
@@ -278,6 +289,14 @@ class Decisions:
 
     def _aside(self, root: Path, path: Path) -> Step:
         return Step("aside", os.fspath(path), os.fspath(self._staging.aside(root)))
+
+
+def _found(kind: Literal["transcript", "archive"], path: Path, session: str | None = None) -> Found:
+    status = os.lstat(path)
+    return Found(
+        kind=kind, path=os.fspath(path), size=status.st_size, modified_ns=status.st_mtime_ns,
+        session_id=session,
+    )  # fmt: skip
 
 
 def _as(
@@ -314,6 +333,11 @@ def _missing_folders(steps: tuple[Step, ...]) -> tuple[str, ...]:
         way = []
         at = os.path.dirname(step.target)
         while at not in made and not os.path.isdir(at):
+            if os.path.lexists(at):
+                raise BundleError(
+                    f"{at} is no folder, and one has to be there",
+                    hint="see what it is and move it away; nothing was imported",
+                )
             way.append(at)
             at = os.path.dirname(at)
         missing.update(dict.fromkeys(reversed(way)))

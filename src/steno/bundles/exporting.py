@@ -77,7 +77,7 @@ def export_bundle(
 
     Args:
         wanted: The sessions, each as `resolve_session` takes it, or the id of a sealed one.
-        output: The file; one that is there is replaced.
+        output: The file; one that is there is replaced, and a link followed.
         places: The home.
         artefacts: Take along what they collected. A sealed session is nothing else.
         archives: Take along the archives of their messages.
@@ -91,7 +91,7 @@ def export_bundle(
         BundleError: A session can't be carried as a whole, or the bundle can't be written.
         ArchiveError: A recipient is none.
         TranscriptError: A transcript can't be read.
-        OSError: The file can't be written.
+        OSError: The folder of the file can't be made or written to.
     """
     recipients = tuple(recipients)
     taken: set[str] = {"manifest.json"}
@@ -100,7 +100,12 @@ def export_bundle(
         for each in dict.fromkeys(wanted)
     ]
     sources = [source for each in gathered for source in each.sources]
-    output = output.absolute()
+    output = output.resolve()  # a link stays, and what it leads to is replaced
+    if output.exists() and not output.is_file():
+        raise BundleError(
+            f"{output} is no regular file, so no bundle can take its place",
+            hint="-o names the file that is to be made",
+        )
     make_folder(output.parent)
     fd, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name[:100]}.")
     try:
@@ -118,9 +123,13 @@ def export_bundle(
             os.fsync(file.fileno())
             size = file.tell()
         os.replace(temporary, output)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise BundleError(
+                f"cannot write {output}: {error.strerror}", hint="what was there before still is"
+            ) from error
         raise
     sync_folder(output.parent)
     return Exported(

@@ -44,7 +44,7 @@ class Imported(Struct, frozen=True):
         sealed: It was sealed.
         decided: What became of each session, or would.
         recovered: What was done about imports that were interrupted before, a sentence each.
-        trouble: Why the index could not learn what was placed; "" when all is well.
+        trouble: What is left to be done, as for the index; "" when all is well.
     """
 
     path: str
@@ -82,13 +82,14 @@ def import_bundle(
         progress: Called with the members that were checked, and all of them.
 
     Raises:
-        BundleError: It can't be opened, is not what it must be, or clashes.
+        BundleError: It can't be opened, is not what it must be, or clashes; or a file can't be read
+            or written.
         ArchiveError: The identities are none.
         RetentionError: A hold can't be read, so nobody knows what may be replaced.
         TranscriptError: A transcript that is there can't be read.
-        OSError: A file can't be read or written.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_naming(path))
         file = stack.enter_context(_open(path))
         kind = kind_of(file)
         if kind not in {"plain", "age"}:
@@ -125,6 +126,22 @@ def import_bundle(
             recovered=tuple(recovered),
             trouble=trouble,
         )
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the bundle in what goes wrong with it: there may be several."""
+    try:
+        yield
+    except BundleError as error:
+        if os.fspath(path) in error.message:
+            raise
+        raise BundleError(f"{path}: {error.message}", hint=error.hint) from error
+    except OSError as error:
+        raise BundleError(
+            f"{path} can't be imported: {error}",
+            hint="the home is as it was, unless the next import says that it completes this one",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ Strategy: a step moves one file or folder, and it can be seen whether it was tak
 be taken again from the beginning whenever somebody died among them. With the journal there, an
 import is decided, and whoever comes next completes it. Where a step can't be taken, because
 somebody has put something else there meanwhile, the journal is turned round, and from then on all
-steps are taken back, by whoever is alive to do it.
+steps are taken back, by whoever is alive to do it. So it is where whoever died had not made all the
+room yet: the locks went with them, and what was to be replaced may have gone on.
 """
 
 from __future__ import annotations
@@ -91,8 +92,12 @@ def read_journal(folder: Path) -> Journal | None:
         journal = msgspec.json.decode(path.read_bytes(), type=Journal)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BundleError(f"the journal of an unfinished import, {path}, can't be read") from error
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(
+            f"the journal of an unfinished import, {path}, can't be read: {error}",
+            hint=f"what that import had put aside lies in {folder}; take out of it what you want "
+            "to keep, and remove it",
+        ) from error
     if journal.version != _VERSION:
         raise BundleError(
             f"{path} is the journal of an import by another version of steno",
@@ -101,12 +106,14 @@ def read_journal(folder: Path) -> Journal | None:
     return journal
 
 
-def settle(folder: Path, journal: Journal) -> bool:
+def settle(folder: Path, journal: Journal, *, resumed: bool = False) -> bool:
     """Take all steps, or take all of them back, as the journal says.
 
     Args:
         folder: Where the journal lies.
         journal: What it says.
+        resumed: Somebody else wrote it and died, and with them the locks on what was to be put
+            aside; so what is still in its place stays there, and all steps are taken back.
 
     Returns:
         True when everything is in its place, False when everything is as it was.
@@ -121,20 +128,36 @@ def settle(folder: Path, journal: Journal) -> bool:
         # Its steps name other places, so each would look as if it were taken.
         raise BundleError(
             f"the home was moved in the middle of an import; it was {journal.folder}",
-            hint=f"move it back and import again; or see what is left of it in {folder}",
+            hint="move it back and import again; or take what you want to keep out of "
+            f"{folder}, and remove it",
         )
+    if resumed and not journal.back and any(map(_is_in_place, journal.steps)):
+        journal = _turn_round(folder, journal)
     if not journal.back:
         try:
             _go(journal)
         except (BundleError, OSError):
-            journal = msgspec.structs.replace(journal, back=True)
-            write_journal(folder, journal)
-            _go_back(journal)
-            os.unlink(folder / JOURNAL)  # nothing is left to be decided
+            journal = _turn_round(folder, journal)
+            _go_back(folder, journal)
             raise
         return True
-    _go_back(journal)
+    _go_back(folder, journal)
     return False
+
+
+def _turn_round(folder: Path, journal: Journal) -> Journal:
+    journal = msgspec.structs.replace(journal, back=True)
+    # On a full disk there may be no room for it: then the steps are taken back without, which needs
+    # none; and whoever comes after a death among these takes up where the journal stood.
+    with contextlib.suppress(OSError):
+        write_journal(folder, journal)
+    return journal
+
+
+def _is_in_place(step: Step) -> bool:
+    return (
+        step.kind == "aside" and os.path.lexists(step.source) and not os.path.lexists(step.target)
+    )
 
 
 def _go(journal: Journal) -> None:
@@ -174,13 +197,16 @@ def _take(step: Step) -> None:
     os.rename(step.source, step.target)
 
 
-def _go_back(journal: Journal) -> None:
+def _go_back(folder: Path, journal: Journal) -> None:
     for step in reversed(journal.steps):
         _take_back(step)
     for made in reversed(journal.folders):
         with contextlib.suppress(OSError):  # something else lies in it by now
             os.rmdir(made)
     _sync(journal)
+    # Now and not with the rest: without what was prepared, a step would look as if it were taken.
+    os.unlink(folder / JOURNAL)
+    sync_folder(folder)
 
 
 def _take_back(step: Step) -> None:
@@ -194,7 +220,8 @@ def _take_back(step: Step) -> None:
             )
         os.rename(step.target, step.source)
     elif not os.path.lexists(step.source):
-        os.rename(step.target, step.source)
+        with contextlib.suppress(FileNotFoundError):  # somebody has deleted it since
+            os.rename(step.target, step.source)
     elif step.kind == "file" and os.path.lexists(step.target) and _is_same(step):
         os.unlink(step.target)
 
@@ -210,5 +237,5 @@ def _sync(journal: Journal) -> None:
     ]
     touched += [os.path.dirname(made) for made in journal.folders]
     for folder in dict.fromkeys(touched):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             sync_folder(folder)

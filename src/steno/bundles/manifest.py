@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from steno.bundles.form import MANIFEST, STORED, ZSTD, Member
+from steno.bundles.form import ZSTD, Member
 from steno.bundles.names import Place, parse_member
 from steno.errors import BundleError
 from steno.identity import safe_name
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FORMAT = "steno-bundle"
 MANIFEST_VERSION = 1
 MAX_MANIFEST = 64 << 20
+MAX_VALUES = 2_000_000
+"""Values in a manifest: a byte each would do, and in memory each takes 70."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
@@ -106,12 +108,19 @@ def encode_manifest(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
+def count_values(data: bytes) -> int:
+    """Tell how many values a manifest has at most, without reading it."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
 def decode_manifest(data: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
         BundleError: It is none, of a newer version, or says what can't be.
     """
+    if count_values(data) > MAX_VALUES:
+        raise BundleError("the manifest says more than there can be to say", hint=_HINT)
     try:
         mark = msgspec.json.decode(data, type=_Mark)
         if mark.format == FORMAT and mark.version > MANIFEST_VERSION:
@@ -121,14 +130,15 @@ def decode_manifest(data: bytes) -> Manifest:
             )
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BundleError(f"the manifest can't be read: {error}", hint=_HINT) from error
+        # It may name a field of any length.
+        raise BundleError(f"the manifest can't be read: {error!s:.300}", hint=_HINT) from error
     if manifest.format != FORMAT or manifest.version != MANIFEST_VERSION:
         raise BundleError("the manifest is not that of a bundle", hint=_HINT)
     return manifest
 
 
 def match_members(manifest: Manifest, members: list[Member]) -> dict[str, Place]:
-    """Compare a manifest with the members that are there.
+    """Compare a manifest with the members that are there, of which the last is itself.
 
     Returns:
         What each member is, by its name.
@@ -136,9 +146,7 @@ def match_members(manifest: Manifest, members: list[Member]) -> dict[str, Place]
     Raises:
         BundleError: They differ, or the manifest contradicts itself.
     """
-    *others, last = members
-    if last.name != MANIFEST or last.method != STORED:
-        raise BundleError(f"the last member is not {MANIFEST}", hint=_HINT)
+    others = members[:-1]
     told = {each.path for each in manifest.members}
     if len(told) < len(manifest.members):
         raise BundleError("the manifest names a member twice", hint=_HINT)

@@ -172,11 +172,17 @@ def _cipher(key: bytes) -> Any:
 
 
 def _derive(passphrase: str, salt: bytes, log_n: int) -> bytes:
-    return hashlib.scrypt(
-        passphrase.encode("utf-8", "surrogateescape"),
-        salt=_LABEL + salt, n=1 << log_n, r=8, p=1, dklen=32,
-        maxmem=(1 << log_n) * 1024 + (1 << 24),
-    )  # fmt: skip
+    needed = 1024 << log_n
+    try:
+        return hashlib.scrypt(
+            passphrase.encode("utf-8", "surrogateescape"),
+            salt=_LABEL + salt, n=1 << log_n, r=8, p=1, dklen=32, maxmem=needed + (1 << 24),
+        )  # fmt: skip
+    except (MemoryError, ValueError) as error:
+        raise BundleError(
+            f"the passphrase takes {needed >> 20:,} MiB of memory, and there is less",
+            hint="do it on a machine with more memory, or seal to age keys, which takes none",
+        ) from error
 
 
 def _authenticate(key: bytes, head: bytes) -> bytes:

@@ -113,7 +113,7 @@ class Staging:
         """Decide, and put everything into its place.
 
         Returns:
-            Why the index could not learn it; "" when all is well.
+            What is left to be done, as for the index; "" when all is well.
 
         Raises:
             BundleError: Something stands in the way; everything is as it was.
@@ -126,7 +126,12 @@ class Staging:
         sync_folder(self._places.importing)
         settle(self.folder, journal)
         trouble = learn(index, journal)
-        write_journal(self.folder, msgspec.structs.replace(journal, done=True))
+        try:
+            write_journal(self.folder, msgspec.structs.replace(journal, done=True))
+        except OSError as error:
+            # What was put aside has to stay, or somebody would take the new for the old.
+            left = f"all is in its place, but {self.folder} stays until the next import: {error}"
+            return f"{trouble}; {left}" if trouble else left
         self._settled = True
         return trouble
 
@@ -151,7 +156,12 @@ def lock_imports(places: Places) -> Iterator[None]:
     made = [folder for folder in (places.importing, places.home) if not folder.exists()]
     while True:
         make_folder(places.importing)
-        fd = os.open(places.importing, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = os.open(
+                places.importing, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            )
+        except FileNotFoundError:
+            continue  # the one before has just removed it
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(fd), os.stat(places.importing)):
@@ -162,7 +172,7 @@ def lock_imports(places: Places) -> Iterator[None]:
                 f"another process imports a bundle into {places.home}", hint="wait until it is done"
             ) from None
         except FileNotFoundError:
-            pass  # the one before has just removed it
+            pass  # as above
         os.close(fd)
     try:
         yield
@@ -189,7 +199,7 @@ def recover(places: Places, index: Path | None) -> list[str]:
         folder = places.importing / name
         journal = read_journal(folder) if folder.is_dir() else None
         if journal is not None:
-            done = settle(folder, journal)
+            done = settle(folder, journal, resumed=True)
             if done and not journal.done:
                 if trouble := learn(index, journal):
                     notices.say("import-index", f"WARN {trouble}")
@@ -209,6 +219,11 @@ def _elsewhere(folder: Path, name: str) -> tuple[str, ...]:
         found = msgspec.json.decode((folder / _ELSEWHERE).read_bytes(), type=tuple[str, ...])
     except (FileNotFoundError, NotADirectoryError):
         return ()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleError(
+            f"{folder / _ELSEWHERE} can't be read: {error}",
+            hint=f"it is of an import that was interrupted; remove {folder}",
+        ) from error
     return tuple(each for each in found if each.endswith(f"/{_NAME}/{name}"))
 
 

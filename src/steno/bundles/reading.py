@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from steno.bundles.form import (
     DESCRIPTOR_SIZE,
     END_SIZE,
+    MANIFEST,
+    STORED,
     ZSTD,
     FormError,
     Member,
@@ -70,6 +72,8 @@ class BundleReader:
         except FormError as error:
             raise BundleError(f"the bundle can't be opened: {error}", hint=_HINT) from error
         last = self._members[-1]
+        if last.name != MANIFEST or last.method != STORED:
+            raise BundleError(f"the last member is not {MANIFEST}", hint=_HINT)
         if last.size > MAX_MANIFEST:
             raise BundleError(f"its manifest would be {last.size:,} bytes long", hint=_HINT)
         contents = b"".join(self._contents(last))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from steno.bundles.writing import Sink
 
 _HEAD = 64
+_MAX_HEAD = 1 << 16
+"""Some 600 keys. The library reads a head anew for each line of it, so a long one takes hours."""
+
+MAX_RECIPIENTS = 500
 _NEEDED = "pip install 'steno[archives]'"
 
 
@@ -57,6 +61,10 @@ def _recipients_sink(below: BinaryIO, recipients: tuple[str, ...]) -> Iterator[S
     from steno.archives.ciphers import parse_recipients  # which loads age
 
     keys = parse_recipients(recipients)
+    if len(keys) > MAX_RECIPIENTS:
+        raise BundleError(
+            f"{len(keys):,} recipients are more than the {MAX_RECIPIENTS} there may be"
+        )
     read, write = os.pipe2(os.O_CLOEXEC)
     failed: list[Exception] = []
 
@@ -121,6 +129,12 @@ def unseal(
             "the bundle is sealed to age keys, and no identity was given",
             hint="--identity FILE names the file that `age-keygen` wrote",
         )
+    if b"\n---" not in file.read(_MAX_HEAD):
+        raise BundleError(
+            "the head of the sealed bundle is damaged, or has more keys than there may be",
+            hint="nothing was imported",
+        )
+    file.seek(0)
     pyrage = _load()
     from steno.archives.ciphers import parse_identities  # which loads age
 
@@ -129,9 +143,13 @@ def unseal(
     except (pyrage.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        if "No matching keys" in str(error):
+            raise BundleError(
+                "no identity given is one of the keys that the bundle is sealed to",
+                hint="--identity FILE names the file with the right one; nothing was imported",
+            ) from error
         raise BundleError(
-            "the sealed bundle can't be opened: no identity given is one of its keys, or it is "
-            "damaged",
+            "the sealed bundle is damaged or cut off",
             hint=f"age says: {error}; nothing was imported",
         ) from error
     target.flush()

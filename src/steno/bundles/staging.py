@@ -144,11 +144,13 @@ def _check_session(session: BundledSession, reader: BundleReader, staged: Staged
     folder = staged.artefacts(name)
     found = read_session_file(folder / SESSION)
     if found is not None and (found.id, found.sealed) != (session.session_id, session.sealed):
-        raise BundleError(f"the {SESSION} of {session.session_id!r} is another's", hint=_HINT)
+        raise BundleError(f"the {SESSION} of {session.session_id[:200]!r} is another's", hint=_HINT)
     if (folder / SEALED_TRANSCRIPT).exists() != session.sealed or (
         session.sealed and found is None
     ):
-        raise BundleError(f"{session.session_id!r} is not sealed as the manifest says", hint=_HINT)
+        raise BundleError(
+            f"{session.session_id[:200]!r} is not sealed as the manifest says", hint=_HINT
+        )
     if not session.sealed:
         _check_transcript(session, reader, staged, name)
 
@@ -160,13 +162,14 @@ def _check_transcript(
     header = read_header(path)
     if header is None or header.session_id != session.session_id:
         raise BundleError(
-            f"the {TRANSCRIPT} of {session.session_id!r} is not that session's", hint=_HINT
+            f"the {TRANSCRIPT} of {session.session_id[:200]!r} is not that session's", hint=_HINT
         )
     facts = (header.session_key, header.agent_id, header.user_id, header.timestamp.astimezone(UTC))
     told = (session.session_key, session.agent_id, session.user_id, session.began)
     if facts != told:
         raise BundleError(
-            f"the manifest says of {session.session_id!r} what its header does not", hint=_HINT
+            f"the manifest says of {session.session_id[:200]!r} what its header does not",
+            hint=_HINT,
         )
     if not session.archives:
         return
@@ -177,7 +180,7 @@ def _check_transcript(
         stems = wanted.get((user, chat))
         if stems is None or (stems and file.partition(".")[0] not in stems):
             raise BundleError(
-                f"{member!r} is no archive of a message of {session.session_id!r}", hint=_HINT
+                f"{member!r} is no archive of a message of {session.session_id[:200]!r}", hint=_HINT
             )
         if not is_ours(staged.archive(place)):
             raise BundleError(f"{member!r} is no archive of steno's", hint=_HINT)

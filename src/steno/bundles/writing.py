@@ -23,7 +23,7 @@ from steno.bundles.form import (
     entry,
 )
 from steno.bundles.form import local_header as make_header
-from steno.bundles.manifest import MAX_MANIFEST, BundledMember
+from steno.bundles.manifest import MAX_MANIFEST, MAX_VALUES, BundledMember, count_values
 from steno.errors import BundleError
 from steno.storage.compressed import load_zstd
 
@@ -100,6 +100,7 @@ class BundleWriter:
         self._put(MANIFEST, [manifest], STORED)
         start, directory = self._at, b"".join(self._directory)
         fits = len(manifest) <= MAX_MANIFEST and len(directory) <= MAX_DIRECTORY
+        fits = fits and count_values(manifest) <= MAX_VALUES
         if not fits or len(self._directory) > MAX_MEMBERS:
             raise BundleError(
                 f"a bundle of {len(self.members):,} files would be more than can be imported",

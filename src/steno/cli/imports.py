@@ -90,7 +90,8 @@ def command(
 
     A PATH that is a bundle, as `steno export -o FILE.steno` makes it, is checked to the last byte
     and then placed as a whole, or not at all. Where another session of an id is here, --on-clash
-    says whether to skip it, to replace the one here, or to rename the one in the bundle.
+    says whether to skip it, to replace the one here, or to rename the one in the bundle. Bundles
+    that lie in a folder are left alone.
 
     \b
     Examples:
@@ -110,8 +111,13 @@ def command(
             hint="set session_recording.enabled and session_recording.jsonl.enabled to true",
         )
     bundles = [path for path in paths if is_bundle(path)]
-    if bundles and (watch or again or show_all or format_name != _AUTO):
-        raise click.UsageError("--from, --again, --watch and --all are not for bundles")
+    _check_use(
+        bundles,
+        others=watch or again or show_all or format_name != _AUTO,
+        of_bundles=any(
+            (on_clash != ON_CLASH[0], max_size, identity, passphrase_file, ask_passphrase)
+        ),
+    )
     code = 0
     if bundles:
         places = _check(paths, given=True)
@@ -143,10 +149,28 @@ def command(
         if watch:
             return _watch(importer, places, as_json=as_json)
         reports = _import(importer, places, as_json=as_json)
+        _tell_bundles(reports)
         if not as_json:
             _print(reports, dry_run=dry_run, show_all=show_all)
         failed = any(each.status in {FAILED, PARTIAL} for each in reports)
         return 1 if failed else code
+
+
+def _check_use(bundles: list[Path], *, others: bool, of_bundles: bool) -> None:
+    """Refuse options of the one where only the other is named."""
+    if bundles and others:
+        raise click.UsageError("--from, --again, --watch and --all are not for bundles")
+    if of_bundles and not bundles:
+        raise click.UsageError("that is for bundles, and none was named")
+
+
+def _tell_bundles(reports: list[FileReport]) -> None:
+    """Say which bundles lay in a folder: whoever names the folder may expect them to be taken."""
+    for each in reports:
+        if each.status == SKIPPED and each.path.endswith(".steno"):
+            click.echo(
+                f"steno: {clean(each.path)} was left alone: a bundle has to be named", err=True
+            )
 
 
 def _ledger_path(config: Config, stack: contextlib.ExitStack, *, dry_run: bool) -> Path:

@@ -1,5 +1,7 @@
 """What is in the home already, and where it differs."""
 
+import os
+
 import pytest
 
 from steno.errors import BundleError
@@ -73,3 +75,30 @@ def test_links_are_never_followed(full, other, tmp_path):
     with pytest.raises(BundleError, match="a link"):
         other.take(full.export())
     assert not list(outside.iterdir())
+
+
+def test_a_transcript_that_is_no_file(full, other):
+    """Nobody waits for a pipe in the place of a transcript, or reads where a link leads."""
+    day = next(full.places.sessions.glob("2*")).name
+    path = other.places.sessions / day / "s.jsonl"
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+
+    with pytest.raises(BundleError, match="no regular file"):
+        other.take(full.export())
+    path.unlink()
+    path.symlink_to("/nowhere")
+    with pytest.raises(BundleError, match="no regular file"):
+        other.take(full.export(), on_clash="replace")
+
+
+def test_a_day_that_is_no_folder(full, other):
+    """A file in the place of a day is named, and nothing is left behind."""
+    day = next(full.places.sessions.glob("2*")).name
+    other.places.sessions.mkdir(parents=True)
+    (other.places.sessions / day).write_text("a file")
+    before = other.look()
+
+    with pytest.raises(BundleError, match="no folder"):
+        other.take(full.export())
+    assert other.look() == before

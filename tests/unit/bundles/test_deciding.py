@@ -2,11 +2,14 @@
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 import steno
 from steno.bundles.clashes import find_transcript
+from steno.bundles.manifest import BundledSession
+from steno.bundles.renaming import new_id
 from steno.errors import BundleError
 from steno.storage.holds import Hold, Holds
 from steno.storage.lease import find_touched
@@ -157,3 +160,32 @@ def test_an_incident_that_is_open(other):
             other.take(bundle, on_clash="replace")
     finally:
         again.close()
+
+
+def test_a_name_that_the_bundle_has_already(forge, other, transcript, sha):
+    """A bundle can't bring a session of the id that another one of it would get."""
+    text = transcript("s")
+    other.record("s")
+    taken = new_id("s", sha(text))
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    bundle = forge(
+        {f"sessions/{each}/transcript.jsonl": transcript(each) for each in ("s", taken)},
+        [
+            BundledSession(session_id=each, sealed=False, day="2026-11-20", began=began)
+            for each in ("s", taken)
+        ],
+    )
+
+    with pytest.raises(BundleError, match="another session of that id"):
+        other.take(bundle, on_clash="rename")
+
+
+def test_a_held_session_that_names_more_since(full, other):
+    """Archives of messages that a held session names since it was held are held, too."""
+    bundle = full.export()
+    other.record("mine", user_id="u1", chat_id="c1", message_id="m1")
+    other.archive(text="other")
+    Holds(other.places.holds).place(Hold(session_id="mine"))
+
+    with pytest.raises(BundleError, match="is held"):
+        other.take(bundle, on_clash="replace")

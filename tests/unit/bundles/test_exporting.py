@@ -1,8 +1,10 @@
 """Sessions into a bundle, whole or not at all."""
 
 import os
+import resource
 import stat
 
+import pyrage
 import pytest
 
 from steno.bundles.exporting import export_bundle
@@ -68,3 +70,47 @@ def test_progress(full, tmp_path):
     )
 
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_what_is_no_file(full, tmp_path):
+    """A device, a pipe or a folder is not replaced by a bundle."""
+    os.mkfifo(tmp_path / "pipe.steno")
+    (tmp_path / "folder.steno").mkdir()
+    (tmp_path / "link.steno").symlink_to("/dev/null")
+
+    for name in ("pipe.steno", "folder.steno", "link.steno"):
+        before = os.lstat(tmp_path / name)
+        with pytest.raises(BundleError, match="no regular file"):
+            full.export(name=name)
+        assert os.path.samestat(os.lstat(tmp_path / name), before)
+
+
+def test_a_link(full, tmp_path):
+    """A link, as /dev/stdout is one, is followed and stays."""
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link.steno").symlink_to(tmp_path / "there")
+
+    full.export(name="link.steno")
+
+    assert (tmp_path / "link.steno").is_symlink()
+    assert (tmp_path / "there").read_bytes().startswith(b"PK")
+
+
+@pytest.mark.parametrize("how", [{}, {"passphrase": "p"}, {"recipients": True}])
+def test_a_file_that_must_not_grow(full, tmp_path, how):
+    """Where the file can't be written whole, it is named, and what was there before still is."""
+    full.collect("files/random", os.urandom(200_000))
+    if "recipients" in how:
+        how = {"recipients": [str(pyrage.x25519.Identity.generate().to_public())]}
+    path = tmp_path / "b.steno"
+    path.write_text("what was there")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(BundleError, match=r"cannot write .*b\.steno: File too large"):
+            full.export(**how)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert path.read_text() == "what was there"
+    assert sorted(os.listdir(tmp_path)) == ["b.steno", "full"]

@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -93,3 +95,19 @@ def test_heads():
     """A file for a passphrase is told from one for keys by its head."""
     assert is_for_passphrase(seal(b""))
     assert not is_for_passphrase(b"age-encryption.org/v1\n-> X25519 abc")
+
+
+def test_too_little_memory():
+    """Where there is not the memory that a passphrase takes, the error says how much it is."""
+    code = (
+        "import io, resource\nfrom steno.bundles.passphrases import PassphraseSink\n"
+        "from steno.errors import BundleError\n"
+        "PassphraseSink(io.BytesIO(), 'p', log_n=10)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
+        "try: PassphraseSink(io.BytesIO(), 'p', log_n=20)\n"
+        "except BundleError as error: print(error.message)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "1,024 MiB of memory" in done.stdout

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from steno.bundles import journal
+from steno.bundles.importing import import_bundle
 from steno.bundles.placing import Staging, lock_imports, recover_if_needed
 from steno.errors import BundleError
 
@@ -74,11 +75,51 @@ def test_a_step_that_fails_takes_all_back(full, other, monkeypatch):
         return real(source, target, **named)
 
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(BundleError, match="No space left"):
         other.take(bundle)
 
     assert len(calls) == 2
     assert other.look() == before
+
+
+def test_a_disk_without_room_for_the_journal(full, other, monkeypatch):
+    """Where not even the journal can be turned round, what was placed is taken back all the same."""
+    bundle = full.export()
+    other.record("kept")
+    before = other.look()
+
+    def refuse(*arguments, **named):
+        raise OSError(28, "No space left on device")
+
+    def fill(source, target, **named):
+        monkeypatch.setattr(journal, "replace_file", refuse)
+        refuse()
+
+    monkeypatch.setattr(os, "link", fill)
+    with pytest.raises(BundleError, match="No space left"):
+        other.take(bundle)
+
+    assert other.look() == before
+
+
+def test_a_disk_that_is_full_in_the_end(full, other, monkeypatch):
+    """Where only the end can't be written down, all is in its place, and the next one clears up."""
+    bundle = full.export()
+    real = journal.replace_file
+
+    def write(path, data):
+        if b'"done":true' in data:
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(journal, "replace_file", write)
+    done = import_bundle(bundle, other.places, index=other.index)
+    assert "all is in its place" in done.trouble
+    assert other.places.importing.exists()
+    monkeypatch.setattr(journal, "replace_file", real)
+
+    assert other.take(bundle) == [("s", "there")]
+    assert not other.places.importing.exists()
 
 
 def test_without_hard_links(full, other, monkeypatch):
@@ -127,3 +168,75 @@ def test_what_was_prepared_elsewhere(other, tmp_path):
     assert not mine.exists()
     assert theirs.exists()
     assert not other.path.exists() or not other.places.importing.exists()
+
+
+def test_what_went_on_after_a_kill(full, other, monkeypatch):
+    """A session that was to be replaced, and went on after the import died, is kept."""
+    bundle = full.export()
+    other.record("s", text="what was here")
+    real = os.rename
+
+    def interrupted(source, target, **named):
+        if str(source).endswith("s.jsonl"):
+            raise KeyboardInterrupt
+        real(source, target, **named)
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.take(bundle, on_clash="replace")
+    monkeypatch.setattr(os, "rename", real)
+    path = other.record("s", text="and went on")
+
+    assert recover_if_needed(other.places, other.index) == [
+        "took back an import that was interrupted"
+    ]
+    assert b"and went on" in path.read_bytes()
+    assert not (other.places.artefacts / "s").exists()
+    assert not other.places.importing.exists()
+
+
+def test_a_list_of_folders_that_nobody_can_read(other):
+    """A list of other folders that is damaged is an error that says what to remove."""
+    folder = other.places.importing / "1-abc"
+    folder.mkdir(parents=True)
+    (folder / "elsewhere.json").write_text("{")
+
+    with pytest.raises(BundleError, match="can't be read") as caught:
+        recover_if_needed(other.places, None)
+    assert str(folder) in caught.value.hint
+
+
+def test_a_link_in_the_place_of_the_folder(full, other, tmp_path):
+    """A link called .importing is not followed, and what lies where it leads is let alone."""
+    (tmp_path / "theirs" / "precious").mkdir(parents=True)
+    other.path.mkdir()
+    other.places.importing.symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(BundleError, match=r"\.importing"):
+        other.take(full.export())
+    assert (tmp_path / "theirs" / "precious").is_dir()
+
+
+def test_many_at_once(full, other):
+    """Of imports that run at once, each does all or is refused; none trips over another's end."""
+    bundle = full.export()
+    code = (
+        "import sys; from pathlib import Path; from steno.bundles.importing import import_bundle\n"
+        "from steno.bundles.places import Places; from steno.errors import BundleError\n"
+        "h = Path(sys.argv[1])\n"
+        "p = Places(h, h / 'sessions', h / 'artefacts', h / 'archives', h / 'holds')\n"
+        "for _ in range(60):\n"
+        "    try: import_bundle(Path(sys.argv[2]), p, index=None, dry_run=True)\n"
+        "    except BundleError as error: assert 'another process' in error.message, error\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, other.path, bundle], stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+
+    ends = [each.communicate()[1] for each in running]
+
+    assert not any(ends), ends
+    assert other.take(bundle) == [("s", "imported")]

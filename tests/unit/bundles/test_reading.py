@@ -2,6 +2,7 @@
 
 import os
 
+import msgspec
 import pytest
 
 from steno.bundles import form
@@ -65,4 +66,17 @@ def test_more_than_is_told(forge, tmp_path, transcript):
     data += directory + form.ending(2, last.end, len(directory))
 
     with pytest.raises(BundleError, match="holds more"):
+        read(data, tmp_path)
+
+
+def test_a_manifest_that_is_packed(forge, tmp_path):
+    """A manifest that is packed is refused before it is unpacked."""
+    good = forge().read_bytes()
+    count, start, length = form.parse_ending(good[-form.END_SIZE :], len(good))
+    first, manifest = form.parse_directory(good[start : start + length], count, start)
+    last = msgspec.structs.replace(manifest, method=form.ZSTD)
+    directory = form.entry(first) + form.entry(last)
+    data = good[:start] + directory + form.ending(2, start, len(directory))
+
+    with pytest.raises(BundleError, match="last member"):
         read(data, tmp_path)

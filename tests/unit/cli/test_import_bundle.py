@@ -73,6 +73,35 @@ def test_beside_other_transcripts(bundle, run, tmp_path, data):
     assert run("import", bundle, "--watch", "--home", tmp_path / "new")[0] == 2
 
 
+def test_in_a_folder(bundle, run, tmp_path, data):
+    """A bundle that lies beside foreign transcripts is left alone, and said to be."""
+    shutil.copytree(data / "imports" / "claude-code" / "blocks", tmp_path / "claude")
+    shutil.copy(bundle, tmp_path / "claude" / "in.steno")
+
+    code, out, err = run("import", tmp_path / "claude", "--home", tmp_path / "new")
+
+    assert code == 0
+    assert "entries imported into 1 sessions" in out
+    assert "in.steno was left alone" in err
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--on-clash", "skip"), ("--max-size", "1"), ("--identity", "f"), ("--ask-passphrase",),
+        ("--passphrase-file", "f"),
+    ],
+)  # fmt: skip
+def test_options_of_bundles(run, tmp_path, data, option):
+    """What is said of bundles is wrong use where none is named."""
+    path = data / "imports" / "claude-code" / "blocks"
+
+    code, _, err = run("import", path, *option, "--home", tmp_path / "new")
+
+    assert code == 2
+    assert "for bundles" in err
+
+
 def test_what_was_interrupted(bundle, run, tmp_path, data):
     """Any import clears away what an interrupted one has left."""
     left = tmp_path / "new" / ".importing" / "1-abc"
