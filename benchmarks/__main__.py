@@ -12,7 +12,7 @@ from benchmarks.measuring import Result
 NAMES = (
     "call", "throughput", "loop", "memory", "startup", "logs",
     "proxy_latency", "proxy_throughput", "proxy_memory", "proxy_linear",
-    "archives", "imports", "scanning", "listing",
+    "archives", "imports", "scanning", "listing", "finding", "artefacts", "bundles", "sealed",
 )  # fmt: skip
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steno.cli.filter_words import FilterCommand, filter_argument
 from steno.cli.options import index_places, json_option, place_options
 from steno.cli.output import (
     clean,
@@ -38,7 +39,7 @@ _COLUMNS = (
 _RIGHT = ("requests", "in", "out", "tools", "time")
 
 
-@click.command("ls")
+@click.command("ls", cls=FilterCommand)
 @place_options
 @json_option
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="At most.")
@@ -48,6 +49,7 @@ _RIGHT = ("requests", "in", "out", "tools", "time")
 @click.option("--user", help="Sessions of one user.")
 @click.option("--state", type=click.Choice(STATES), help="Sessions in one state.")
 @click.option("--since", metavar="WHEN", help="Begun since: 30m, 12h, 7d, 2026-11-20.")
+@filter_argument
 def command(
     home: str | None,
     config_path: str | None,
@@ -59,8 +61,9 @@ def command(
     user: str | None,
     state: str | None,
     since: str | None,
+    words: tuple[str, ...],
 ) -> None:
-    """List sessions, the newest first.
+    """List sessions, the newest first: all, or those that a filter describes.
 
     The kind follows from the session key: agent:main:cron:nightly is of the kind cron.
 
@@ -73,10 +76,10 @@ def command(
       steno ls --key agent:main:main --since 7d
       steno ls --agent main --kind cron
       steno ls --state failed --json | jq -r .session_id
+      steno ls 'model:claude* tokens>10k -failed "connection reset"'
     """
     # When the process ends there is no garbage worth looking for, which would take 10 ms of it.
     atexit.register(gc.freeze)
-    sessions, index = index_places(home, config_path)
     wanted = SessionFilter(
         key=key,
         agent=agent,
@@ -85,7 +88,10 @@ def command(
         state=state,
         since=parse_since(since, datetime.now(UTC)) if since else None,
     )
-    if state is None and not has_index(index):
+    sessions, index = index_places(home, config_path)
+    if words:
+        rows = _find(home, config_path, words, wanted, limit)
+    elif state is None and not has_index(index):
         rows = _list_by_headers(sessions, index, wanted, limit)
     else:
         progress = progress_line("reading transcript")
@@ -109,6 +115,28 @@ def command(
         ],
         right=_RIGHT,
     )  # fmt: skip
+
+
+def _find(
+    home: str | None,
+    config_path: str | None,
+    words: tuple[str, ...],
+    wanted: SessionFilter,
+    limit: int,
+) -> list[SessionRow]:
+    """List the sessions that a filter describes, and the options too."""
+    from steno.cli.filtering import open_for, read_filter  # most lists have no filter
+    from steno.query.filter.model import When, all_of, exactly
+
+    terms = [
+        exactly(name, value)
+        for name in ("key", "agent", "kind", "user", "state")
+        if (value := getattr(wanted, name)) is not None
+    ]
+    since = [When("since", wanted.since.isoformat())] if wanted.since is not None else []
+    tree = all_of([read_filter(words), *terms, *since])
+    with open_for(home, config_path, tree) as (finder, whole):
+        return [found.row for found in finder.find_sessions(whole, limit=limit).rows]
 
 
 def _list_by_headers(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from steno.errors import StenoError
+from steno.errors import FilterError, StenoError
 from steno.version import VERSION
 
 _COMMANDS = {
@@ -19,6 +19,7 @@ _COMMANDS = {
     "proxy": "Record all that passes a proxy, for long.",
     "env": "Start a proxy and set the shell's variables.",
     "ls": "List sessions, the newest first.",
+    "find": "Find requests by a filter, and by what was said.",
     "show": "Show one session as a conversation.",
     "tail": "Show the last events, and follow new ones.",
     "sql": "Ask the index with SQL.",
@@ -138,6 +139,8 @@ def _explain(error: Exception) -> None:
         _abandon_output()  # most often it was the output: a full disk
     else:
         message, hint = f"{type(error).__name__}: {error}", "this is a defect; --debug shows where"
-    click.echo(f"steno: error: {clean(message)}", err=True)
+    # The place in a filter is shown on lines of its own, which hold nothing hostile.
+    text = clean(message, lines=isinstance(error, FilterError))
+    click.echo(f"steno: error: {text}", err=True)
     if hint:
         click.echo(f"hint: {clean(hint)}", err=True)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import click
 
-from steno.cli.options import index_places, json_option, place_options
-from steno.cli.output import print_json, print_table, progress_line
-from steno.query.index import open_index
+from steno.cli.filter_words import FilterCommand, filter_argument
+from steno.cli.filtering import open_for, read_filter
+from steno.cli.options import json_option, place_options
+from steno.cli.output import print_json, print_table
 from steno.query.sessions import parse_since
 from steno.query.totals import GROUPS, sum_up
 
@@ -20,31 +21,49 @@ _HEADS = {
 }  # fmt: skip
 
 
-@click.command("stats")
+def _read_groups(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...]:
+    groups = tuple(filter(None, (value or "").replace(" ", "").split(",")))
+    for name in groups:
+        if name not in GROUPS:
+            allowed = ", ".join(GROUPS)
+            raise click.BadParameter(f"{name!r} is none of {allowed}", param=parameter)
+    return groups
+
+
+@click.command("stats", cls=FilterCommand)
 @place_options
 @json_option
-@click.option("--by", type=click.Choice(list(GROUPS)), help="One line for each.")
+@click.option("--by", metavar="GROUP,...", callback=_read_groups,
+              help=f"One line for each: {', '.join(GROUPS)}, or several of them.")  # fmt: skip
 @click.option("--since", metavar="WHEN", help="Requests since: 30m, 12h, 7d, 2026-11-20.")
+@filter_argument
 def command(
-    home: str | None, config_path: str | None, as_json: bool, by: str | None, since: str | None
+    home: str | None,
+    config_path: str | None,
+    as_json: bool,
+    by: tuple[str, ...],
+    since: str | None,
+    words: tuple[str, ...],
 ) -> None:
-    """Sum up requests, tokens and tool calls.
+    """Sum up requests, tokens and tool calls, of all or of those that a filter describes.
 
     \b
     Examples:
       steno stats
       steno stats --by model --since 7d
+      steno stats --by model,day 'failed since:30d'
       steno stats --by day --json
     """
-    sessions, index = index_places(home, config_path)
     begin = parse_since(since, datetime.now(UTC)) if since else None
-    with open_index(index, sessions, progress=progress_line("reading transcript")) as connection:
-        table = sum_up(connection, by=by, since=begin)
+    with open_for(home, config_path, read_filter(words)) as (finder, tree):
+        table = sum_up(finder.connection, by=by, since=begin, where=tree)
     if as_json:
         print_json(table.dicts())
-    elif by is None:
+    elif not by:
         print_table(("figure", "value"), list(zip(table.columns, table.rows[0], strict=True)),
                     right=("value",))  # fmt: skip
     else:
         heads = [_HEADS.get(name, name) for name in table.columns]
-        print_table(heads, table.rows, right=heads[1:])
+        print_table(heads, table.rows, right=heads[len(by) :])

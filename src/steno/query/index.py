@@ -122,6 +122,27 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def attach(connection: sqlite3.Connection, path: Path, name: str) -> None:
+    """Let queries read another database too, for reading only.
+
+    Args:
+        connection: From `open_index`.
+        path: The other database.
+        name: What queries call it.
+
+    Raises:
+        QueryError: It can't be opened.
+    """
+    connection.set_authorizer(None)
+    try:
+        with explain_errors():
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            connection.execute(f"ATTACH ? AS {name}", (uri,))
+            connection.execute(f"PRAGMA {name}.mmap_size = {_MAPPED}")
+    finally:
+        connection.set_authorizer(_authorize)
+
+
 def _authorize(action: int, name: str | None, value: str | None, *_: Any) -> int:
     if action == sqlite3.SQLITE_PRAGMA:
         pragma = (name or "").lower()
@@ -189,5 +210,5 @@ def _explain(error: Exception) -> StenoError:
     return QueryError(
         f"the query failed: {text}",
         hint="one statement; tables: sessions, session_stats, tool_calls, tool_call_executions, "
-        "gaps, transcripts, recovered",
+        "gaps, artefacts, transcripts, recovered",
     )

@@ -8,6 +8,7 @@ grammar, and who is alive) it narrows down, and Python decides.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ class SessionFilter(Struct, frozen=True):
     since: datetime | None = None
 
 
-_COLUMNS = """session_id, session_key, agent_id, user_id, chat_id, started_at, completed_at,
+SESSION_COLUMNS = """session_id, session_key, agent_id, user_id, chat_id, started_at, completed_at,
     success, open_requests, recorder, finish_reason, request_count, failed_requests,
     COALESCE(model_used, NULLIF(model_requested, '')), NULLIF(provider, ''), input_tokens,
     output_tokens, thinking_tokens + reasoning_tokens, total_tokens, tool_call_count,
@@ -108,8 +109,8 @@ _WORDS = {
 }
 """Words of which one stands in every key of a kind; in others it is the kind itself."""
 
-_WORD_IN_REST = """(session_key LIKE '%{0}%' AND (session_key LIKE '%:%:%{0}%'
-    OR ltrim(ltrim(session_key, ' ' || char(9, 10, 13)), ':') NOT LIKE 'agent:%'))"""
+_WORD_IN_REST = """({1} LIKE '%{0}%' AND ({1} LIKE '%:%:%{0}%'
+    OR ltrim(ltrim({1}, ' ' || char(9, 10, 13)), ':') NOT LIKE 'agent:%'))"""
 """A word stands behind the agent's name, or anywhere in a key that names none."""
 
 
@@ -133,19 +134,7 @@ def list_sessions(
     """
     wanted = wanted or SessionFilter()
     check_filter(wanted)
-
-    @functools.cache
-    def alive(recorder: str) -> bool:
-        from steno.storage.lease import is_alive  # most often nobody is asked for
-
-        return is_alive(sessions, recorder)
-
-    def is_running(session_id: str, recorder: str | None, open_requests: int) -> bool:
-        recorders = [recorder]
-        if open_requests:  # maybe of another process than the one that began the session
-            recorders = [name for (name,) in connection.execute(_OPEN, (session_id,))]
-        return any(alive(name) for name in recorders if name)
-
+    is_running = make_is_running(connection, sessions)
     with explain_errors():
         rows: list[SessionRow] = []
         for scan in _scans(connection, wanted, limit):
@@ -160,6 +149,33 @@ def list_sessions(
                 if limit is not None and len(rows) >= limit:
                     return rows
     return rows
+
+
+def make_is_running(
+    connection: sqlite3.Connection, sessions: Path
+) -> Callable[[str, str | None, int], bool]:
+    """Make a function that tells by session, recorder and open requests whether somebody lives."""
+
+    @functools.cache
+    def alive(recorder: str) -> bool:
+        from steno.storage.lease import is_alive  # most often nobody is asked for
+
+        return is_alive(sessions, recorder)
+
+    def is_running(session_id: str, recorder: str | None, open_requests: int) -> bool:
+        recorders = [recorder]
+        if open_requests:  # maybe of another process than the one that began the session
+            recorders = [name for (name,) in connection.execute(_OPEN, (session_id,))]
+        return any(alive(name) for name in recorders if name)
+
+    return is_running
+
+
+def read_row(
+    values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]
+) -> SessionRow:
+    """Make a row of the values of `SESSIONSESSION_COLUMNS`."""
+    return _row(values, _state(values, is_running))
 
 
 def check_filter(wanted: SessionFilter) -> None:
@@ -182,7 +198,7 @@ def _scans(
 ) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Yield the rows that may be wanted, the newest first: of the newest sessions, then of all."""
     conditions, values = _conditions(wanted)
-    select = f"SELECT {_COLUMNS} FROM sessions"  # noqa: S608 - names of our own
+    select = f"SELECT {SESSION_COLUMNS} FROM sessions"  # noqa: S608 - names of our own
     if wanted.since is not None:
         from steno.writers.rows import sql_time  # it brings all events along
 
@@ -216,13 +232,25 @@ def _conditions(wanted: SessionFilter) -> tuple[list[str], list[Any]]:
     if wanted.state is not None:
         conditions.append(_IN_STATE[wanted.state])
     if wanted.kind is not None:
-        # LIKE knows no case, but only of ASCII, and there is one more letter whose small form is k.
-        words = [word.replace("k", "_") for word in _WORDS.get(wanted.kind, (wanted.kind,))]
-        tests = [_WORD_IN_REST.format(word) for word in words]
-        # LIKE reads no further than to a NUL.
-        some = " OR ".join([*tests, "instr(session_key, char(0))"])
-        conditions.append(f"({some})" if tests else "session_key <> ''")
+        conditions.append(narrow_kind(wanted.kind))
     return conditions, values
+
+
+def narrow_kind(kind: str, column: str = "session_key") -> str:
+    """Tell in SQL what holds for every key of a kind, and for few others.
+
+    Args:
+        kind: One of `KINDS`; what is none holds for no key.
+        column: Where the key stands.
+    """
+    if kind not in KINDS:
+        return "0"
+    # LIKE knows no case, but only of ASCII, and there is one more letter whose small form is k.
+    words = [word.replace("k", "_") for word in _WORDS.get(kind, (kind,))]
+    tests = [_WORD_IN_REST.format(word, column) for word in words]
+    # LIKE reads no further than to a NUL.
+    some = " OR ".join([*tests, f"instr({column}, char(0))"])
+    return f"({some})" if tests else f"{column} <> ''"
 
 
 def _state(values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]) -> str:
@@ -240,11 +268,11 @@ def _row(values: tuple[Any, ...], state: str) -> SessionRow:
     names, times, rest = values[:3], values[5:7], values[11:]
     *figures, transcript = rest
     identity = (*names, kind_of(names[1]), *values[3:5])
-    cells = (*identity, *map(rfc3339, times), state, *figures, _where(transcript))
+    cells = (*identity, *map(rfc3339, times), state, *figures, where_is(transcript))
     return SessionRow(*cells)
 
 
-def _where(transcript: str | None) -> str | None:
+def where_is(transcript: str | None) -> str | None:
     """Tell where a transcript is that the index knows by its plain name."""
     if transcript is None or os.path.exists(transcript):
         return transcript
@@ -269,7 +297,8 @@ def parse_since(text: str, now: datetime) -> datetime:
         QueryError: It is none of these.
     """
     if text[-1:] in _UNITS and text[:-1].isdecimal():
-        return datetime.fromtimestamp(now.timestamp() - int(text[:-1]) * _UNITS[text[-1]], UTC)
+        with contextlib.suppress(ValueError, OverflowError, OSError):  # before the first year
+            return datetime.fromtimestamp(now.timestamp() - int(text[:-1]) * _UNITS[text[-1]], UTC)
     try:
         stamp = datetime.fromisoformat(text)
     except ValueError:

@@ -23,7 +23,9 @@ from steno.identity import safe_name
 from steno.retention.plan import DAY_S, TOUCHED_S
 from steno.storage.below import newest_below, open_folder, remove_tree
 from steno.storage.compressed import PACKED
+from steno.storage.derived import remove_database
 from steno.storage.files import replace_file
+from steno.storage.sealed import SEALED
 from steno.transcripts.finding import find_days
 from steno.writers.sqlite import SqliteWriter
 
@@ -64,6 +66,7 @@ class Removed:
         sessions: Path,
         index: Path,
         artefacts: Path,
+        search: Path,
         holds: Holds | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -74,6 +77,7 @@ class Removed:
         self._sessions = sessions
         self._index = index
         self._artefacts = artefacts
+        self._search = search
         self._entries: dict[str, Entry] = {}
         self._writer: SqliteWriter | None = None
         self._refused: str | None = None
@@ -118,11 +122,21 @@ class Removed:
             del self._entries[path]  # it was kept after all
             return 0
         freed = 0
-        if not self._has_transcript(path):
+        if not self._has_transcript(path) and not self._is_sealed(entry.session_id):
             freed = self._remove_artefacts(entry.session_id)
+        # It can't forget single words; whoever searches next makes it anew.
+        remove_database(self._search)
         self._forget(entry, begun_anew=again is not None)
         self._entries[path] = msgspec.structs.replace(entry, settled=True)
         return freed
+
+    def _is_sealed(self, session_id: str) -> bool:
+        """Tell whether the folder is that of a sealed incident, whose transcript lies in it."""
+        folder = self._artefacts / safe_name(session_id)
+        try:
+            return any(name.endswith(SEALED) for name in os.listdir(folder))
+        except FileNotFoundError:
+            return False
 
     def _remove_artefacts(self, session_id: str) -> int:
         name = safe_name(session_id)

@@ -192,6 +192,7 @@ class _Round:
             sessions=places.sessions,
             index=places.index,
             artefacts=places.home.artefacts,
+            search=places.home.search,
             holds=self._holds,
             now=now,
         )

@@ -28,6 +28,11 @@ class Home(Struct, frozen=True):
         return self.path / "sessions.db"
 
     @property
+    def search(self) -> Path:
+        """The words of all transcripts, for full-text search."""
+        return self.path / "search.db"
+
+    @property
     def imports(self) -> Path:
         """What was imported already."""
         return self.path / "imports.db"

@@ -110,6 +110,15 @@ class SealedWriter:
         """
         return open_sealed_text(path, self._keys)
 
+    def expect(self, known: LogEnd) -> None:
+        """Say how far the log is known to have come, before anything is written."""
+        self._log.expect(known)
+
+    @property
+    def cut_off(self) -> str | None:
+        """Say what of the log is gone; None where nothing is, or nothing was written yet."""
+        return self._log.cut_off if self._log.end.frames else None
+
     @property
     def end(self) -> LogEnd:
         """How far the log had come when it was last appended to."""

@@ -130,3 +130,13 @@ def test_kinds(home, run):
         ("agent:a:cron:x", "cron")
     ]
     assert run("ls", "--home", home, "--kind", "nonsense")[0] == 2
+
+
+def test_filter_language(recorded, run):
+    """`ls` takes filters as `find` does, together with its options."""
+    for words, expected in (
+        (["model:gpt*"], ["well"]), (["-ok"], ["failed"]), (["alert"], ["../hostile\x1b[2J"]),
+        (["--user", "u1", "failed"], []), (["--since", "1d", "--kind", "main", "ok"], ["well"]),
+    ):  # fmt: skip
+        _, out, _ = run("ls", "--home", recorded, "--json", *words)
+        assert [json.loads(line)["session_id"] for line in out.splitlines()] == expected

@@ -30,3 +30,16 @@ def test_tables(recorded, run):
     """Without --json there is a table."""
     assert "gpt-5-2026" in run("stats", "--home", recorded, "--by", "model")[1]
     assert "success_rate" in run("stats", "--home", recorded, "--since", "1d")[1]
+
+
+def test_filtered_and_by_several(recorded, run):
+    """Figures can be had of what a filter describes, and by several groups at once."""
+    _, out, _ = run("stats", "--home", recorded, "--by", "model,day", "--json", "-failed")
+    rows = [json.loads(line) for line in out.splitlines()]
+    _, whole, _ = run("stats", "--home", recorded, "--json", '"how are you"')
+
+    assert sum(row["requests"] for row in rows) == 3
+    assert all(len(row["day"]) == 10 for row in rows)
+    assert {row["model"] for row in rows} >= {"gpt-5-2026"}
+    assert json.loads(whole)["requests"] == 1
+    assert run("stats", "--home", recorded, "--by", "colour")[0] == 2

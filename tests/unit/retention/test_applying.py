@@ -30,6 +30,7 @@ def hands_of(old, **more):
     removed = Removed(
         old.home.retention / "removed.jsonl",
         sessions=old.home.sessions, index=old.home.index, artefacts=old.home.artefacts,
+        search=old.home.search,
     )  # fmt: skip
     hands = Hands(
         sessions=old.home.sessions, archives=old.places.archives, holds=Holds(old.home.holds),

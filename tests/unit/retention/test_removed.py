@@ -7,6 +7,7 @@ import pytest
 
 import steno
 from steno.errors import StenoError
+from steno.query.catching_up import catch_up
 from steno.query.reindex import reindex
 from steno.retention.removed import Entry, Removed
 from steno.storage.holds import Hold, Holds
@@ -16,7 +17,8 @@ def removed(old, **more):
     """Open the list of a home."""
     return Removed(
         old.home.retention / "removed.jsonl",
-        sessions=old.home.sessions, index=old.home.index, artefacts=old.home.artefacts, **more,
+        sessions=old.home.sessions, index=old.home.index, artefacts=old.home.artefacts,
+        search=old.home.search, **more,
     )  # fmt: skip
 
 
@@ -51,6 +53,45 @@ def test_settle(old):
 
     assert rows(old) == [1, 1, 1]
     assert (gone.exists(), stays.exists()) == (False, True)
+
+
+def test_words_go(old):
+    """What was said in a transcript that is gone is in no file any more, also not among words."""
+    path = old.transcript("s", days=9)
+    with path.open("a") as file:
+        file.write(
+            '{"type":"log_recorded","session_id":"s","request_id":"","timestamp":'
+            '"2026-11-20T10:00:00Z","level":"INFO","logger":"l","message":"unforgettable"}\n'
+        )
+    catch_up(old.home.sessions, old.home.search)
+    assert b"unforgettable" in b"".join(
+        file.read_bytes() for file in old.home.path.glob("search.db*")
+    )
+    todo = removed(old)
+    todo.note([entry(path)])
+    path.unlink()
+    todo.settle(str(path))
+    todo.close()
+
+    assert not any(
+        b"unforgettable" in file.read_bytes() for file in old.home.path.rglob("*") if file.is_file()
+    )
+
+
+def test_sealed_incident(old):
+    """An incident of the same id, sealed and so without a transcript of its own, keeps its folder."""
+    path = old.transcript("INC-7F3K", days=9)
+    folder = old.home.artefacts / "INC-7F3K"
+    folder.mkdir(parents=True)
+    (folder / "state.sealed").write_bytes(b"sealed")
+    todo = removed(old)
+    todo.note([entry(path, "INC-7F3K")])
+    path.unlink()
+
+    assert todo.settle(str(path)) == 0
+    todo.close()
+
+    assert (folder / "state.sealed").exists()
 
 
 def test_killed_between(old):

@@ -168,3 +168,18 @@ def test_fork(writer):
         None, "one", "child", "two",
     ]  # fmt: skip
     assert is_alive(writer.path.parent, "rec")
+
+
+def test_cut_off(writer):
+    """A log that is shorter than it is known to have been is told, once something was written."""
+    writer.write(batch("one"))
+    writer.write(batch("two", first=2))
+    writer.close()
+    os.truncate(writer.path, 0)
+
+    after = SealedWriter(writer.path, KEYS, HEADER)
+    after.expect(writer.end)
+    assert after.cut_off is None
+    after.write(batch("three"))
+    assert "cut off" in after.cut_off
+    after.close()
