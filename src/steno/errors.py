@@ -151,6 +151,6 @@ class CollectError(StenoError):
     """
 
     def __init__(self, message: str, *, hint: str = "", reason: str = "other") -> None:
-        """Keep the kind of failure, by which programs tell a wrong query from a server that is away."""
+        """Keep the kind of failure, such as a wrong query, or a server that is away."""
         super().__init__(message, hint=hint)
         self.reason = reason

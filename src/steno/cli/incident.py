@@ -16,7 +16,7 @@ from steno.errors import RetentionError
 from steno.recording.incidents.extracting import extract_incident
 from steno.recording.incidents.folder import NOTE, find_folder
 from steno.recording.incidents.listing import list_incidents
-from steno.recording.incidents.state import STATUSES, check_status
+from steno.recording.incidents.state import STATUSES, usage_of
 from steno.recording.incidents.verifying import verify_incident
 from steno.storage.holds import Holds
 from steno.storage.home import Home, find_home
@@ -162,16 +162,16 @@ def show(
             row.pop(secret, None)  # of no use to a reader
         print_json([row])
         return
-    usage = state.get("usage") or {}
+    usage = usage_of(state)
     fields(
         {
             "incident": files.facts.id,
             "name": state.get("name"),
             "status": state.get("status"),
             "created": files.facts.created,
-            "updated": max(filter(None, [state.get("updated"), scratchpad.updated_at]), default=""),
+            "updated": max(str(state.get("updated") or ""), scratchpad.updated_at or ""),
             "sealed": "yes" if files.facts.sealed else f"no: {files.facts.note}",
-            "tokens": usage and _usage(usage),
+            "tokens": f"{number(usage['input_tokens'])} in, {number(usage['output_tokens'])} out",
             "folder": files.folder.path,
             "transcript": ", ".join(map(str, files.find_transcripts(place))),
         }
@@ -183,10 +183,6 @@ def show(
         click.echo(f"\n{number(scratchpad.size_bytes)} bytes with all versions", err=True)
     if scratchpad.unreadable:
         click.echo(f"damage: {scratchpad.unreadable} entries can't be read", err=True)
-
-
-def _usage(usage: dict[str, Any]) -> str:
-    return f"{number(usage.get('input_tokens'))} in, {number(usage.get('output_tokens'))} out"
 
 
 def _show_artefacts(files: IncidentFiles, rows: list[dict[str, Any]]) -> None:
@@ -256,7 +252,6 @@ def close(
       steno incident close INC-7F3K
       steno incident close INC-7F3K --status failed
     """
-    check_status(status)
     files = open_incident(_home(home, config_path), incident, password_file)
     files.state.change(lambda facts: facts.update(status=status))
     click.echo(f"{files.facts.id}: {status}")

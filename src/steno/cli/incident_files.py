@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steno.cli.options import PASSWORD_VARIABLE
-from steno.errors import IdentityError, WrongPasswordError
+from steno.errors import IdentityError, SealError, WrongPasswordError
 from steno.recording.incidents.files import IncidentFiles
 from steno.recording.incidents.folder import find_folder
 from steno.recording.incidents.listing import list_incidents
@@ -27,12 +27,20 @@ def given_password(file: str | None) -> str | None:
 
     Raises:
         ArchiveError: The file can't be read, or holds none.
+        SealError: The variable is set to nothing.
     """
     if file is not None:
         from steno.archives.choosing import read_password  # plain incidents need none
 
         return read_password(file).rstrip("\r")
-    return os.environ.get(PASSWORD_VARIABLE) or None
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is not None and not password.strip():
+        # Somebody meant to give one: what is created without it would lie in plain text.
+        raise SealError(
+            f"{PASSWORD_VARIABLE} is set to nothing",
+            hint=f"give it a password, or `unset {PASSWORD_VARIABLE}` to go without one",
+        )
+    return password
 
 
 def resolve_incident(home: Home, wanted: str) -> str:
@@ -74,10 +82,12 @@ def open_incident(home: Home, wanted: str, password_file: str | None) -> Inciden
     Raises:
         IdentityError: No incident is meant, or several are.
         WrongPasswordError: The password is another one, or there is none.
-        SealError: Something of it is damaged.
+        SealError: Something of it is damaged, or it is plain and the option gives a password.
     """
     folder, facts = find_folder(home, resolve_incident(home, wanted))
-    password = given_password(password_file) if facts.sealed else None
+    # The variable may be meant for another incident, the option is meant for this one.
+    asked = facts.sealed or password_file is not None
+    password = given_password(password_file) if asked else None
     if facts.sealed and password is None:
         if not sys.stdin.isatty():
             raise WrongPasswordError(

@@ -97,7 +97,11 @@ def _open_sealed(
     files = open_incident(place, facts.id, password_file)
     path = files.folder.transcript
     if not path.exists():
-        raise IdentityError(f"{facts.id} has no transcript", hint="nothing was recorded in it yet")
+        raise IdentityError(
+            f"{facts.id} has no transcript",
+            hint=f"nothing was recorded in it yet; `steno incident verify {facts.id}` tells "
+            "whether one was removed",
+        )
     with files.open_transcript(path) as file:
         header = read_identity(file)
     return Source([Part(path, header)], files.folder.path, files.open_transcript, sealed=True)

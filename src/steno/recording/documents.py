@@ -60,7 +60,7 @@ class Document:
         self.incomplete: str | None = None
         self.interruption: BaseException | None = None
         self._source = source
-        self._data = _entries_of(data)
+        self._data = data
         self._notes: list[Alteration] = []
         self._altered = 0
 
@@ -70,7 +70,7 @@ class Document:
         Raises:
             TypeError: The data can't be iterated over.
         """
-        data = self._data
+        data = _entries_of(self._data)
         entries = _pieces_of_list(data) if isinstance(data, (list, tuple)) else self._pieces(data)
         yield b'{\n"source": ' + _encode_safely(self._source)
         if isinstance(data, (list, tuple)):
@@ -142,6 +142,8 @@ class Document:
             lines: bytes | None = _encoder.encode_lines(piece)
             if lines and b"null" in lines and _has_non_finite(piece):
                 lines = None
+            elif lines and lines.count(b"\n") != len(piece):
+                lines = None  # what was encoded before (`msgspec.Raw`) has line ends of its own
         except Exception:  # noqa: BLE001 - whatever an entry makes the encoder raise, it is salvaged
             lines = None
         if lines is None:
@@ -152,7 +154,7 @@ class Document:
     def _encode_one(self, entry: Any, at: int) -> bytes:
         line = _encode_exactly(entry)
         if line is not None:
-            return line
+            return line.replace(b"\n", b" ")
         walk = Salvage()
         value = walk.value(entry, f"/data/{self.count + at}")
         self._altered += bool(walk.notes)

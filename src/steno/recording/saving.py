@@ -215,8 +215,8 @@ class Collecting:
             What became of it; nothing is raised.
         """
 
-        def write(folder: ArtefactFolder) -> tuple[Written, Document | None]:
-            return folder.write_file(FILES, name or _name_of(content), content), None
+        def write(folder: ArtefactFolder) -> Written:
+            return folder.write_file(FILES, str(name or _name_of(content)), content)
 
         facts = _merge(metadata, {}, None) | {"collected_at": format_timestamp(datetime.now(UTC))}
         return self._save(FILES, source, facts, write)
@@ -225,36 +225,42 @@ class Collecting:
         self, kind: str, source: str, parts: tuple[str, ...], metadata: dict[str, Any], data: Any
     ) -> Saved:
         metadata["collected_at"] = format_timestamp(datetime.now(UTC))
+        source = clean_text(str(source))
+        document = Document(source, metadata, data)
 
-        def write(folder: ArtefactFolder) -> tuple[Written, Document | None]:
-            document = Document(source, metadata, data)
-            stem = document_stem(source, *parts)
-            return folder.write_document(kind, stem, document.blocks()), document
+        def write(folder: ArtefactFolder) -> Written:
+            stem = document_stem(source, *map(str, parts))
+            return folder.write_document(kind, stem, document.blocks())
 
-        return self._save(kind, source, metadata, write)
+        return self._save(kind, source, metadata, write, document)
 
     def _save(
         self,
         kind: str,
         source: str,
         metadata: Mapping[str, Any],
-        write: Callable[[ArtefactFolder], tuple[Written, Document | None]],
+        write: Callable[[ArtefactFolder], Written],
+        document: Document | None = None,
     ) -> Saved:
         """Publish something, record it, and tell what became of it."""
+        source = clean_text(str(source))
         session = self._collector()
         if not session._is_recording():  # noqa: SLF001 - this class too
             return Saved(kind=kind, source=source)
         try:
-            written, document = write(session._place())  # noqa: SLF001 - this class too
-        except Exception as error:  # noqa: BLE001 - the caller goes on, whatever went wrong
-            return session._not_saved(kind, source, error)  # noqa: SLF001 - this class too
+            written = write(session._place())  # noqa: SLF001 - this class too
+        except Exception as error:
+            lost = session._not_saved(kind, source, error)  # noqa: SLF001 - this class too
+            if document is not None and document.interruption is not None:
+                raise document.interruption from error
+            return lost
         saved = Saved(
             kind=kind,
             source=source,
             path=written.path,
             relative=f"{kind}/{written.path.name}",
             name=written.name,
-            incomplete=document.incomplete if document is not None else None,
+            incomplete=_incomplete(document),
             size_bytes=written.size_bytes,
             count=document.count if document is not None else None,
             sha256=written.sha256,
@@ -341,7 +347,10 @@ def _merge(
     """Put what was given by name over what was given as metadata."""
     merged: dict[str, Any] = {}
     if metadata is not None:  # a careless caller's is kept, too
-        merged = dict(metadata) if isinstance(metadata, Mapping) else {"metadata": metadata}
+        try:
+            merged = dict(metadata) if isinstance(metadata, Mapping) else {"metadata": metadata}
+        except Exception:  # noqa: BLE001 - whatever it is, it is salvaged when it is written
+            merged = {"metadata": metadata}
     merged |= {name: value for name, value in facts.items() if value is not None}
     if time_range is not None:
         ends = time_range if isinstance(time_range, (list, tuple)) else (time_range,)
@@ -349,6 +358,12 @@ def _merge(
             format_timestamp(each) if isinstance(each, datetime) else each for each in ends
         ]
     return merged
+
+
+def _incomplete(document: Document | None) -> str | None:
+    """Tell why a document is not all: what ended its entries, or what the caller says of them."""
+    reason = document.metadata.get("incomplete") if document is not None else None
+    return reason if isinstance(reason, str) else None
 
 
 def _name_of(content: Content) -> str:

@@ -134,5 +134,6 @@ def remove_tree(folder: int, name: str) -> int:
                 freed += size
     finally:
         os.close(fd)
-    os.rmdir(name, dir_fd=folder)
+    with contextlib.suppress(FileNotFoundError):  # another one removes it, too
+        os.rmdir(name, dir_fd=folder)
     return freed

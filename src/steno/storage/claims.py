@@ -99,13 +99,19 @@ def claim_name(
     Raises:
         OSError: No file can be made there.
     """
-    for number in itertools.count(1):
+
+    def names(number: int) -> tuple[str, str, bool]:
+        """The readable name of a number, the one on disk, and whether a file has it."""
         readable = numbered(name, number)
         on_disk = disk_name(readable) if disk_name else readable
         final = os.path.join(folder, on_disk)
-        hidden = os.path.join(folder, f".{on_disk}{TEMPORARY}")
-        if any(os.path.lexists(final + suffix) for suffix in suffixes):
+        return readable, on_disk, any(os.path.lexists(final + suffix) for suffix in suffixes)
+
+    for number in itertools.count(_first_free(lambda number: names(number)[2])):
+        readable, on_disk, taken = names(number)
+        if taken:
             continue
+        hidden = os.path.join(folder, f".{on_disk}{TEMPORARY}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             fd = os.open(hidden, flags, FILE_MODE)
@@ -116,13 +122,24 @@ def claim_name(
             # Who looks for abandoned ones may hold it for a moment; it is too young for them.
             fcntl.flock(fd, fcntl.LOCK_EX)
             # Another one may have published the name between the look and the claim.
-            if not any(os.path.lexists(final + suffix) for suffix in suffixes):
+            if not names(number)[2]:
                 return claim
         except BaseException:
             claim.withdraw()
             raise
         claim.withdraw()
     raise AssertionError("numbers have no end")
+
+
+def _first_free(taken: Callable[[int], bool]) -> int:
+    """Find a free number without trying all: of a row that has no holes, the first."""
+    last, free = 0, 1
+    while taken(free):
+        last, free = free, 2 * free
+    while free - last > 1:
+        middle = (last + free) // 2
+        last, free = (middle, free) if taken(middle) else (last, middle)
+    return free
 
 
 def _move_to_free(hidden: str, path: str) -> None:

@@ -9,7 +9,7 @@ from one that somebody made. Numbers and tags show frames that are missing, repe
 What follows a damaged frame is found by its mark, and read.
 
 A log that was cut off between two frames looks like an earlier state of itself; `LogEnd`, kept
-somewhere else, tells it.
+somewhere else, tells it: of who knows how far a log had come, `SealedLog.expect` is told.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ DAMAGED = "damaged"
 """The reason where something is not what was sealed."""
 
 
-class LogEnd(Struct, frozen=True):
+class LogEnd(Struct, frozen=True, order=True):
     """How far a log had come: its frames, and the tag of the last.
 
     Attributes:
@@ -108,6 +108,25 @@ class SealedLog:
         self._fd: int | None = None
         self._place: _Place | None = None
         self._mark = b""
+        self._known = LogEnd()
+        self._reached = True
+
+    def expect(self, known: LogEnd) -> None:
+        """Say how far the log is known to have come, before anything is read or appended."""
+        self._known, self._reached = known, not known.frames
+
+    @property
+    def cut_off(self) -> str | None:
+        """Say that frames are gone which are known to have been there; None where all are.
+
+        It is known when all was read, or something was appended.
+        """
+        if self._reached:
+            return None
+        frames = self.end.frames
+        if frames < self._known.frames:
+            return f"it was cut off: it had {self._known.frames} frames, and ends after {frames}"
+        return f"it was cut off before frame {self._known.frames}, and written on"
 
     @property
     def end(self) -> LogEnd:
@@ -136,12 +155,12 @@ class SealedLog:
         try:
             size = os.fstat(fd).st_size
             began = b""
+            if self._place is not None and size < self._place.end:
+                self._lose_place()
             if size < HEADER_BYTES and self._is_torn_header(fd, size):
                 # Whoever began it was killed in its first write: nothing of it was ever readable.
                 os.ftruncate(fd, 0)
                 size, self._place = 0, None
-            if self._place is not None and size < self._place.end:
-                self._place = None  # somebody has cut it off
             if size == 0:
                 began = self._begin()
             else:
@@ -155,12 +174,33 @@ class SealedLog:
             torn = max(0, size - place.end)
             frame, tag = self._make_frame(place, first + data if is_first else data, torn)
             self._write(fd, size, began + frame)
-            self._place = _Place(size + len(began) + len(frame), place.frames + 1, tag)
+            self._stand(_Place(size + len(began) + len(frame), place.frames + 1, tag))
         finally:
             fcntl.flock(fd, fcntl.LOCK_UN)
         return torn
 
+    def _lose_place(self) -> None:
+        """Begin anew: somebody has cut the log off, or put another file in its place."""
+        if self._place is not None and self._reached:
+            self.expect(self.end)
+        self._place = None
+
+    def _stand(self, place: _Place) -> None:
+        self._place = place
+        if place.frames == self._known.frames and place.tag.hex() == self._known.tag:
+            self._reached = True
+
+    def _is_there(self) -> bool:
+        assert self._fd is not None
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.lstat(self.path))
+        except FileNotFoundError:
+            return False
+
     def _open_for_writing(self) -> int:
+        if self._fd is not None and not self._is_there():
+            self.close()
+            self._lose_place()
         if self._fd is None:
             make_folder(self.path.parent)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -251,7 +291,8 @@ class SealedLog:
             last = self._place
             if telling:
                 self._judge(fd, last, at, number, before, skipped)
-            self._place, at = place, place.end
+            self._stand(place)
+            at = place.end
             yield data
 
     def _judge(

@@ -44,11 +44,12 @@ class SealedText(io.RawIOBase):
 
     def _begin(self) -> None:
         self._log = SealedLog(self._path, self._keys)
+        if self._known is not None:
+            self._log.expect(self._known)
         self._frames: Iterator[bytes] = self._log.read()
         self._left = memoryview(b"")
         self._at = 0
         self._ended = False
-        self._reached_known = self._known is None or not self._known.frames
 
     @property
     def damage(self) -> str | None:
@@ -59,18 +60,14 @@ class SealedText(io.RawIOBase):
         ]
         if len(self._log.damage) > _MAX_TOLD:
             told.append(f"and in {len(self._log.damage) - _MAX_TOLD} more places")
-        if self._ended and not self._reached_known:
-            assert self._known is not None
-            told.append(
-                f"it was cut off: it had {self._known.frames} frames, and ends after "
-                f"{self._log.end.frames}"
-            )
+        if self._ended and self._log.cut_off:
+            told.append(self._log.cut_off)
         return "; ".join(told) or None
 
     @property
     def only_torn(self) -> bool:
         """Tell whether all that is missing was never finished, because its writer was killed."""
-        cut_off = self._ended and not self._reached_known
+        cut_off = self._ended and self._log.cut_off
         return not cut_off and all(each.reason == TORN for each in self._log.damage)
 
     def readable(self) -> bool:
@@ -95,9 +92,6 @@ class SealedText(io.RawIOBase):
                 self._ended = True
                 return 0
             self._left = memoryview(frame)
-            end = self._log.end
-            if self._known is not None and end.frames == self._known.frames:
-                self._reached_known = end.tag == self._known.tag
         size = min(len(view), len(self._left))
         view[:size] = self._left[:size]
         self._left = self._left[size:]

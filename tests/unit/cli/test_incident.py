@@ -164,7 +164,7 @@ def test_wrong_password(home, run, monkeypatch):
     for command in ("show", "verify", "close"):
         code, _, err = run("incident", command, session_id, "--home", home)
         assert code == 1
-        assert "the password of" in err
+        assert "the password is wrong" in err
         assert "--password " not in run("incident", command, "--help")[1]
 
 
@@ -172,3 +172,18 @@ def test_help(run):
     """Every command has an example in its help."""
     for command in ("new", "list", "show", "note", "close", "extract", "verify", "delete"):
         assert "Examples:" in run("incident", command, "--help")[1]
+
+
+@pytest.mark.parametrize(
+    "state", ['{"usage": 5}', '{"usage": {"input_tokens": "x"}}', '{"updated": 5, "name": [1]}']
+)
+def test_show_of_an_odd_state(home, run, state):
+    """A state that somebody edited is shown as far as it goes."""
+    incident = steno.Session.create(home=home)
+    incident.scratchpad.write_section("A", "noted")
+    incident.close()
+    (incident.data_dir / "state.json").write_text(state)
+
+    code, out, err = run("incident", "show", incident.session_id, "--home", home)
+
+    assert (code, "noted" in out, "0 in, 0 out" in out) == (0, True, True), err

@@ -4,7 +4,7 @@ import pytest
 
 import steno
 from steno.cli.incident_files import given_password, open_incident, resolve_incident
-from steno.errors import ArchiveError, IdentityError, WrongPasswordError
+from steno.errors import ArchiveError, IdentityError, SealError, WrongPasswordError
 from steno.storage.home import find_home
 
 
@@ -52,5 +52,16 @@ def test_passwords(place, tmp_path, monkeypatch):
     monkeypatch.setenv("STENO_PASSWORD", "wrong")
     with pytest.raises(WrongPasswordError, match="another one"):
         open_incident(home, sealed, None)
-    monkeypatch.setenv("STENO_PASSWORD", "")
-    assert given_password(None) is None
+
+
+def test_nothing_lands_in_plain_text_by_mistake(place, tmp_path, monkeypatch):
+    """A password that is empty, or given for a plain incident, is an error and not overlooked."""
+    home, plain, _ = place
+    (tmp_path / "right").write_text("p\n")
+    with pytest.raises(SealError, match="not sealed"):
+        open_incident(home, plain, str(tmp_path / "right"))
+    for nothing in ("", " "):
+        monkeypatch.setenv("STENO_PASSWORD", nothing)
+        with pytest.raises(SealError, match="set to nothing"):
+            given_password(None)
+        assert open_incident(home, plain, None).keys is None

@@ -279,3 +279,13 @@ def test_copy():
     value["a"].append(2)
 
     assert copy == {"a": [1, {"b": "nan"}], "c": [2]}
+
+
+@pytest.mark.parametrize("make", [list, iter])
+def test_encoded_before(make):
+    """An entry that holds JSON with line ends of its own is one entry, on one line."""
+    raw = msgspec.Raw(b'{"a":\n[1,\n2]\n}')
+    _, text, told = written(make([{"m": raw}, {"m": 3}, raw]))
+
+    assert told["data"] == [{"m": {"a": [1, 2]}}, {"m": 3}, {"a": [1, 2]}]
+    assert text[text.index('"data"') :].splitlines()[4] in {"]", "],"}

@@ -275,6 +275,15 @@ def test_incomplete(session, recorder, home):
     assert (event.metadata["complete"], event.count) == (False, 1)
 
 
+def test_incomplete_beforehand(session, recorder, home):
+    """Who knows before saving that something is not all says it in the same words."""
+    saved = session.save_metrics([1], metadata={"complete": False, "incomplete": "limit"})
+    odd = session.save_metrics([1], metadata={"incomplete": 7})
+
+    assert (saved.incomplete, odd.incomplete) == ("limit", None)
+    assert recorded(recorder, home)[0].metadata["incomplete"] == "limit"
+
+
 def test_cancelled(session, recorder, home):
     """A cancellation keeps and records what had come, and then goes on."""
 
@@ -426,3 +435,42 @@ def test_kinds_of_sessions(session, monkeypatch):
 
     assert [each for each, _ in told] == [saved]
     assert told[0][1]["pod"] == "p"
+
+
+class HostileMapping(dict):
+    """Facts that can't be read."""
+
+    def keys(self):
+        """Fail."""
+        raise RuntimeError("no keys")
+
+    __iter__ = keys
+
+
+def test_careless_arguments(session):
+    """Metadata that can't be read, and facts of another type, cost nothing of the data."""
+    for saved in (
+        session.save_logs([1], metadata=HostileMapping(a=1)),
+        session.save_logs([1], metadata=[1]),
+        session.save_logs([1], pod=7, source=8),
+        session.save_logs([1], source="web\udc80"),
+        session.save_file(b"x", name=9),
+    ):
+        assert saved
+        saved.source.encode()
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, asyncio.CancelledError])
+def test_cancelled_and_not_saved(session, recorder, home, interruption):
+    """A cancellation goes on also where what had come by then can't be saved."""
+
+    def entries():
+        yield 1
+        (home / "artefacts").mkdir(parents=True, exist_ok=True)
+        (home / "artefacts" / "s").touch()  # in the place of the folder
+        raise interruption
+
+    with pytest.raises(interruption):
+        session.save_logs(entries())
+
+    assert [gap.what for gap in recorded(recorder, home, steno.Gap)] == ["artefact"]

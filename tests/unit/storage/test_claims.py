@@ -221,3 +221,15 @@ class TestSweep:
         sweep_claims(tmp_path / "nowhere")
 
         assert os.listdir(tmp_path) == []
+
+
+def test_many_of_one_name(tmp_path):
+    """A free number is found without a look at all that are taken."""
+    for number in range(1, 501):
+        (tmp_path / (f"a-{number}.json" if number > 1 else "a.json")).touch()
+    looked = []
+    claim = claim_name(tmp_path, "a.json", disk_name=lambda name: looked.append(name) or name)
+
+    assert claim.name == "a-501.json"
+    assert len(looked) < 40
+    claim.withdraw()

@@ -238,3 +238,56 @@ def test_no_file(tmp_path):
 def test_no_log(path):
     """A log that is not there has no frames."""
     assert read(path) == ([], [])
+
+
+def test_written_on_after_a_cut(path):
+    """A log that was cut off and written on is told from one that is whole, and stays so."""
+    ends = frames(path, b"one", b"two", b"three")
+    whole = SealedLog(path, KEYS)
+    list(whole.read())
+    os.truncate(path, ends[1])
+
+    log = SealedLog(path, KEYS)
+    log.expect(whole.end)
+    log.append(b"four")
+    assert "before frame 3" in log.cut_off
+    log.append(b"five")
+    assert "before frame 3" in log.cut_off
+
+    log = SealedLog(path, KEYS)
+    log.expect(whole.end)
+    assert list(log.read()) == [b"one", b"two", b"four", b"five"]
+    assert "before frame 3" in log.cut_off
+    log.expect(SealedLog(path, KEYS).end)
+    assert log.cut_off is None
+
+
+def test_cut_off_while_it_is_open(path):
+    """Who has a log open notices that it was cut off, or emptied, and writes on behind the rest."""
+    log = SealedLog(path, KEYS)
+    for text in (b"one", b"two"):
+        log.append(text)
+    assert log.cut_off is None
+    os.truncate(path, path.stat().st_size - 1)
+    log.append(b"three")
+    assert "before frame 2" in log.cut_off
+    assert read(path)[0] == [b"one", b"three"]
+
+    log = SealedLog(path, KEYS)
+    for text in (b"four", b"five"):
+        log.append(text)
+    os.truncate(path, 0)
+    log.append(b"six")
+    assert "it had 4 frames, and ends after 1" in log.cut_off
+    assert read(path)[0] == [b"six"]
+
+
+def test_removed_while_it_is_open(path):
+    """What is appended goes to the file of that name, not to one that was removed or exchanged."""
+    log = SealedLog(path, KEYS)
+    log.append(b"one")
+    os.unlink(path)
+    log.append(b"two", b"head ")
+
+    assert read(path) == ([b"head two"], [])
+    assert "before frame 1" in log.cut_off  # as many frames as there were, but not that one

@@ -73,3 +73,16 @@ def test_missing(tmp_path):
     """One that is not there is an error at once."""
     with pytest.raises(FileNotFoundError):
         open_sealed_text(tmp_path / "x", KEYS)
+
+
+def test_emptied(tmp_path):
+    """A log of which nothing is left is told by how far it is known to have come."""
+    path = tmp_path / "transcript.sealed"
+    log = SealedLog(path, KEYS)
+    log.append(b"one\n")
+    path.write_bytes(b"")
+
+    with open_sealed_text(path, KEYS, log.end) as file:
+        assert file.read() == b""
+        assert "it had 1 frames, and ends after 0" in file.raw.damage
+        assert not file.raw.only_torn

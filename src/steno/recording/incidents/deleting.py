@@ -18,6 +18,7 @@ from steno.recording.incidents.folder import find_folder
 from steno.recording.incidents.transcripts import find_transcripts
 from steno.storage.below import open_folder, remove_tree
 from steno.storage.compressed import PACKED
+from steno.storage.derived import remove_database
 from steno.storage.files import sync_folder
 from steno.storage.holds import Holds
 from steno.storage.home import find_home
@@ -56,7 +57,10 @@ def delete_incident(session_id: str, *, home: str | os.PathLike[str] | None = No
             raise RetentionError(
                 f"{session_id} is held", hint=f"`steno release {session_id}` lets the hold go"
             )
-        os.rename(folder.path, place.artefacts / hidden)
+        try:
+            os.rename(folder.path, place.artefacts / hidden)
+        except FileNotFoundError:
+            raise IdentityError(f"somebody else has just deleted {session_id}") from None
         sync_folder(place.artefacts)
         for path in transcripts:
             for form in (os.fspath(path), os.fspath(path) + PACKED):
@@ -92,6 +96,8 @@ def _refuse_living(home: Home, folder: Path, session_id: str, transcripts: list[
 
 
 def _forget(home: Home, session_id: str, transcripts: list[Path]) -> None:
+    if transcripts:
+        remove_database(home.search)  # whoever searches next makes it anew
     if not transcripts or not home.index.is_file():
         return
     writer = SqliteWriter(home.index)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from steno.errors import IdentityError, StenoError
-from steno.recording.incidents.register import MISSING
+from steno.recording.incidents.register import MISSING, find_artefacts
 from steno.storage.artefacts import FILES
 from steno.storage.compressed import PACKED, damage_of
 from steno.storage.filenames import numbered, safe_filename
@@ -49,11 +49,13 @@ def extract_incident(
         IdentityError: The folder is not empty.
         OSError: Something can't be written; nothing is left.
     """
-    place = Path(target)
+    place = Path(os.path.abspath(target))
     with contextlib.suppress(FileNotFoundError):
-        if os.listdir(place):
+        # It is replaced: whoever stands in it would stand nowhere.
+        if os.listdir(place) or place.samefile(os.curdir):
+            what = "is not empty" if os.listdir(place) else "is the folder that you are in"
             raise IdentityError(
-                f"{place} is not empty", hint="name a folder that does not exist, or is empty"
+                f"{place} {what}", hint="name a folder that does not exist, or is empty"
             )
     make_folder(place.parent)
     hidden = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
@@ -96,7 +98,11 @@ def _write_all(files: IncidentFiles, home: Home, target: Path) -> tuple[list[str
     with _telling(os.fspath(files.state), failed):
         _write(target / "state.json", _json(files.state.read()))
         written.append("state.json")
-    for artefact in files.artefacts():
+    try:
+        artefacts = files.artefacts()
+    except StenoError:  # told above, of the scratchpad
+        artefacts = find_artefacts(files.folder.path, files.envelope)
+    for artefact in artefacts:
         with _telling(artefact.path, failed):
             if artefact.status == MISSING:
                 raise StenoError("it was saved, and is not there any more")

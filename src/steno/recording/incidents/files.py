@@ -6,18 +6,19 @@ opened, so nothing is added to the transcript by looking.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from steno import notices
+from steno.errors import StenoError
 from steno.recording.incidents.folder import find_folder
 from steno.recording.incidents.register import list_artefacts, relative_path
 from steno.recording.incidents.scratchpad import Scratchpad
-from steno.recording.incidents.state import State
+from steno.recording.incidents.state import State, known_end
 from steno.recording.incidents.transcripts import find_transcripts
 from steno.storage.artefacts import open_artefact
 from steno.storage.compressed import open_text
 from steno.storage.home import find_home
 from steno.storage.sealed import FileEnvelope
-from steno.storage.sealed_log import LogEnd
 from steno.storage.sealed_text import open_sealed_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from steno.recording.incidents.register import Artefact
     from steno.storage.home import Home
     from steno.storage.sealed_keys import SealKeys
+    from steno.storage.sealed_log import LogEnd
 
 
 class IncidentFiles:
@@ -87,7 +89,13 @@ class IncidentFiles:
         """
         if self.keys is None:
             return open_text(path)
-        return open_sealed_text(path, self.keys, self.known_end("transcript"))
+        known = None
+        try:
+            known = self.known_end("transcript")
+        except StenoError as error:
+            # What is there can be read all the same; whether something was cut off is not known.
+            notices.say("incident-state", f"ERROR {error}")
+        return open_sealed_text(path, self.keys, known)
 
     def known_end(self, log: str) -> LogEnd:
         """Tell how far a sealed log had come when the incident was last closed or flushed.
@@ -95,10 +103,7 @@ class IncidentFiles:
         Args:
             log: ``transcript`` or ``scratchpad``.
         """
-        told: Any = self.state.read().get(log)
-        if isinstance(told, dict) and isinstance(told.get("frames"), int):
-            return LogEnd(told["frames"], str(told.get("tag", "")))
-        return LogEnd()
+        return known_end(self.state.read(), log)
 
 
 def open_files(

@@ -133,11 +133,31 @@ class IncidentFolder:
                 f"{path} is {facts.format!r} of version {facts.version}",
                 hint="a newer steno may have made it",
             )
-        if facts.sealed:
+        if safe_name(facts.id) != self.path.name:
+            raise SealError(
+                f"{self.path} says that it is {facts.id}",
+                hint="a folder's name is its session's id; give it back its name",
+            )
+        if not facts.sealed:
+            self._refuse_sealed_files()
+        else:
             if facts.kdf is None or len(facts.check) != CHECK_BYTES:
                 raise SealError(f"{path} does not say how its key is made")
             facts.kdf.check()
         return facts
+
+    def _refuse_sealed_files(self) -> None:
+        """Refuse a sealed folder that says it is plain: what is written to it would lie open.
+
+        Raises:
+            SealError: There are sealed files.
+        """
+        for path in (self.transcript, self.scratchpad(sealed=True), self.state(sealed=True)):
+            if os.path.lexists(path):
+                raise SealError(
+                    f"{self.path / _FACTS} says that the incident is plain, but {path.name} is not",
+                    hint="somebody changed it; restore it from a copy before anything is recorded",
+                )
 
     def unlock(self, facts: Facts, password: str | None) -> SealKeys | None:
         """Make the keys; None of a plain folder.
@@ -162,7 +182,7 @@ class IncidentFolder:
             return SealKeys.open(facts.kdf, password, facts.check)
         except WrongPasswordError as error:
             raise WrongPasswordError(
-                f"the password of {facts.id} is another one", hint=error.hint
+                f"the password is wrong: {facts.id} was sealed with another one", hint=error.hint
             ) from error
 
     @contextlib.contextmanager
@@ -193,15 +213,9 @@ def find_folder(home: Home, session_id: str) -> tuple[IncidentFolder, Facts]:
     """
     folder = IncidentFolder(home.artefacts / safe_name(session_id))
     try:
-        facts = folder.read()
+        return folder, folder.read()
     except (FileNotFoundError, NotADirectoryError):
         raise IdentityError(
             f"no incident {session_id!r} in {home.artefacts}",
             hint="`steno incident list` lists them; --home chooses another home",
         ) from None
-    if facts.id != session_id:
-        raise SealError(
-            f"{folder.path} says that it is {facts.id}",
-            hint="a folder's name is its session's id; give it back its name",
-        )
-    return folder, facts

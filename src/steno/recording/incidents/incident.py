@@ -18,7 +18,7 @@ import msgspec
 from steno import notices
 from steno.errors import IdentityError, StenoError
 from steno.recording.incidents.files import IncidentFiles
-from steno.recording.incidents.state import check_status
+from steno.recording.incidents.state import check_status, known_end, usage_of
 from steno.recording.recorder import CLOSE_TIMEOUT_S, Recorder
 from steno.recording.session import Session
 from steno.storage.artefacts import ArtefactFolder
@@ -78,6 +78,9 @@ class Incident(Session):
         self._folder = ArtefactFolder(folder.path, self.files.envelope)
         self._state = self.files.state
         self._writer = writer
+        if writer is not None:
+            writer.expect(self.files.known_end("transcript"))
+            self.scratchpad.expect(self.files.known_end("scratchpad"))
         self._recorder = recorder
         self._kept = self._tokens
         self._used_before = self._read_usage()
@@ -186,17 +189,23 @@ class Incident(Session):
         now = (self._tokens, ends["scratchpad"], ends.get("transcript"))
         if now == self._told:
             return
+        for log, kept in (("scratchpad", self.scratchpad), ("transcript", self._writer)):
+            if kept is not None and kept.cut_off:
+                # How far it had come stays written down, or nobody would ever know what is gone.
+                del ends[log]
+                notices.say("incident-cut-off", f"ERROR {kept.path}: {kept.cut_off}")
 
         def change(facts: dict[str, Any]) -> None:
             tokens = self._tokens
-            used = _usage_of(facts)
+            used = usage_of(facts)
             used["input_tokens"] += tokens.input - self._kept.input
             used["output_tokens"] += tokens.output - self._kept.output
-            facts["usage"] = {**_mapping(facts.get("usage")), **used}
+            usage = facts.get("usage")
+            facts["usage"] = {**(usage if isinstance(usage, dict) else {}), **used}
             self._kept, self._used_before = tokens, used
-            facts.update(
-                {name: msgspec.to_builtins(end) for name, end in ends.items() if end.frames}
-            )
+            for log, end in ends.items():
+                if end.frames > known_end(facts, log).frames:  # others may know more
+                    facts[log] = msgspec.to_builtins(end)
 
         try:
             if (self.data_dir / "session.json").exists():  # else somebody has deleted it
@@ -208,7 +217,7 @@ class Incident(Session):
             )
 
     def _read_usage(self) -> dict[str, int]:
-        return _usage_of(self._state.read())
+        return usage_of(self._state.read())
 
     def after_fork(self) -> None:
         """Begin clean in a forked child: what the parent has used is the parent's to keep."""
@@ -283,16 +292,3 @@ def _refuse_successor(
         f"{before.session_id} is an incident, which is one session and has no successor ({reason})",
         hint="begin another one with Session.create; the scratchpad holds what is to stay known",
     )
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _usage_of(facts: Mapping[str, Any]) -> dict[str, int]:
-    """Read what was used; nothing where it was not kept, or is no number."""
-    told = _mapping(facts.get("usage"))
-    return {
-        name: told[name] if isinstance(told.get(name), int) else 0
-        for name in ("input_tokens", "output_tokens")
-    }

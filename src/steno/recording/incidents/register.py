@@ -85,8 +85,22 @@ def list_artefacts(
                 status=OK if size is not None else MISSING,
             )
         )
-    listed += [_describe(folder, relative, size, envelope) for relative, size in found.items()]
-    return listed
+    return listed + _describe_all(folder, found, envelope)
+
+
+def find_artefacts(folder: Path, envelope: FileEnvelope | None) -> list[Artefact]:
+    """List the artefacts that are there, without the scratchpad, which may be damaged.
+
+    Raises:
+        OSError: The folder can't be read.
+    """
+    return _describe_all(folder, dict(_find(folder)), envelope)
+
+
+def _describe_all(
+    folder: Path, found: dict[str, int], envelope: FileEnvelope | None
+) -> list[Artefact]:
+    return [_describe(folder, relative, size, envelope) for relative, size in found.items()]
 
 
 def _find(folder: Path) -> Iterator[tuple[str, int]]:

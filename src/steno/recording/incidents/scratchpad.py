@@ -9,7 +9,6 @@ when the call returns.
 
 from __future__ import annotations
 
-import copy
 import os
 import threading
 from datetime import UTC, datetime
@@ -118,7 +117,9 @@ class Scratchpad:
         """
         with self._lock:
             self._refresh()
-            return copy.deepcopy(self._values.get(str(section), default))
+            if str(section) not in self._values:
+                return default
+            return _copy(self._values[str(section)])
 
     def has_section(self, section: str) -> bool:
         """Tell whether anything was written to a section."""
@@ -148,11 +149,24 @@ class Scratchpad:
         except FileNotFoundError:
             return 0
 
+    def expect(self, known: LogEnd) -> None:
+        """Say how far a sealed scratchpad is known to have come, before it is used."""
+        for log in self._sealed_logs():
+            log.expect(known)
+
     @property
     def end(self) -> LogEnd:
         """How far a sealed scratchpad has come, as far as this one wrote or read it."""
-        ends = [each.end for each in (self._log, self._reader) if isinstance(each, SealedLog)]
-        return max(ends, key=lambda end: end.frames, default=LogEnd())
+        return max((log.end for log in self._sealed_logs()), default=LogEnd())
+
+    @property
+    def cut_off(self) -> str | None:
+        """Say what of a sealed scratchpad is gone; None where nothing is, or it was not used."""
+        log = max(self._sealed_logs(), key=lambda log: log.end, default=None)
+        return log.cut_off if log is not None and log.end.frames else None
+
+    def _sealed_logs(self) -> list[SealedLog]:
+        return [each for each in (self._log, self._reader) if isinstance(each, SealedLog)]
 
     def version_count(self, section: str) -> int:
         """Count the versions of a section."""
@@ -168,7 +182,7 @@ class Scratchpad:
         value: Any = None
         for number, entry in enumerate(entries, 1):
             value = self._apply(value, entry, fresh=number == 1)
-            yield Version(number, entry.at, copy.deepcopy(value))
+            yield Version(number, entry.at, _copy(value))
 
     def read_entries(self) -> list[Entry]:
         """Return all changes as they were made."""
@@ -241,7 +255,7 @@ class Scratchpad:
         for line in self._reader.read():
             try:
                 entry = msgspec.json.decode(line, type=Entry)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 self.unreadable += bool(line.strip())
                 continue
             section = entry.section
@@ -289,6 +303,11 @@ class Scratchpad:
         """Begin clean in a forked child."""
         self._lock = threading.RLock()
         self._log.close()
+
+
+def _copy(value: Any) -> Any:
+    # Not by `copy`: that goes less deep than what reads and writes JSON.
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _now() -> str:

@@ -17,9 +17,10 @@ from steno.errors import SealError, StenoError
 from steno.events.codec import format_timestamp
 from steno.storage.files import replace_file
 from steno.storage.sealed import open_document, seal_document
+from steno.storage.sealed_log import LogEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from steno.recording.incidents.folder import IncidentFolder
     from steno.storage.sealed_keys import SealKeys
@@ -81,6 +82,24 @@ class State:
     def __fspath__(self) -> str:
         """Return the path."""
         return os.fspath(self._path)
+
+
+def usage_of(facts: Mapping[str, Any]) -> dict[str, int]:
+    """Tell from a state what was used; nothing where it was not kept, or is no number."""
+    told = facts.get("usage")
+    told = told if isinstance(told, dict) else {}
+    return {
+        name: told[name] if isinstance(told.get(name), int) else 0
+        for name in ("input_tokens", "output_tokens")
+    }
+
+
+def known_end(facts: Mapping[str, Any], log: str) -> LogEnd:
+    """Tell from a state how far a sealed log had come; as `IncidentFiles.known_end`."""
+    told = facts.get(log)
+    if isinstance(told, dict) and isinstance(told.get("frames"), int):
+        return LogEnd(told["frames"], str(told.get("tag", "")))
+    return LogEnd()
 
 
 def check_status(status: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from steno.errors import SealError, StenoError
-from steno.recording.incidents.register import MISSING, OK, UNNOTED
+from steno.recording.incidents.register import MISSING, OK, UNNOTED, find_artefacts
+from steno.recording.incidents.state import known_end
 from steno.storage.compressed import damage_of
 from steno.storage.sealed_text import open_sealed_text
 
@@ -72,16 +73,31 @@ def verify_incident(files: IncidentFiles, home: Home) -> Iterator[Finding]:
         yield readable
     else:
         yield Finding(state, MISSING, reason="the name, the status and what was used are lost")
+    yield from _find_lost_logs(files)
     if files.scratchpad.path.exists():
         yield _check(os.fspath(files.scratchpad.path), "", lambda: _read_scratchpad(files))
     for path in files.find_transcripts(home):
         yield _check(os.fspath(path), "", _reading(files, path))
     try:
         artefacts = files.artefacts()
-    except (OSError, StenoError):
-        return  # told of the scratchpad already, without which nothing is known of them
+    except (OSError, StenoError):  # told already, of the scratchpad
+        artefacts = find_artefacts(files.folder.path, files.envelope)
     for artefact in artefacts:
         yield _verify_artefact(files, artefact)
+
+
+def _find_lost_logs(files: IncidentFiles) -> Iterator[Finding]:
+    """Miss the logs that were written to, as the state knows, and are not there."""
+    try:
+        state = files.state.read()
+    except (OSError, StenoError):
+        return  # told already
+    for log, path in (
+        ("scratchpad", files.scratchpad.path),
+        ("transcript", files.folder.transcript),
+    ):
+        if known_end(state, log).frames and not os.path.lexists(path):
+            yield Finding(os.fspath(path), MISSING, reason="it was written to, and is gone")
 
 
 def _reading(files: IncidentFiles, path: Path) -> Callable[[], object]:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 
 import pytest
 
@@ -76,3 +77,28 @@ def test_links(closed, home, tmp_path):
     steno.Session.delete(closed.session_id, home=home)
 
     assert (tmp_path / "precious" / "file").exists()
+
+
+def test_at_once(create, home):
+    """Of several who delete the same incidents at once, one does, and the others are told."""
+    incidents = [create() for _ in range(12)]
+    assert all(each.close() for each in incidents)
+    ids = [each.session_id for each in incidents]
+    told = []
+
+    def delete():
+        for session_id in ids:
+            try:
+                steno.Session.delete(session_id, home=home)
+                told.append(None)
+            except Exception as error:
+                told.append(type(error))
+
+    threads = [threading.Thread(target=delete) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (told.count(None), told.count(IdentityError)) == (12, 36)
+    assert list((home / "artefacts").iterdir()) == []

@@ -87,3 +87,36 @@ def test_hostile_names(create, home, tmp_path):
     assert len([path for path in written if path.parent.name == "files"]) == 4
     assert all(path.resolve().is_relative_to(target.resolve()) for path in written)
     assert [path for path in tmp_path.rglob("*evil*") if not path.is_relative_to(target)] == []
+
+
+def test_not_where_one_stands(extract, tmp_path, monkeypatch):
+    """The folder in which somebody stands is not replaced under their feet."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
+
+    for target in (".", "", tmp_path / "new"):
+        with pytest.raises(IdentityError, match="the folder that you are in"):
+            extract(target)
+    assert os.listdir(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("name", ["scratchpad", "state"])
+def test_what_can_be_rescued(create, home, tmp_path, name):
+    """Where scratchpad or state can't be opened any more, all else is written, and it is told."""
+    incident = create("p")
+    with incident, incident.request(model="m", text="why?") as request:
+        request.response(text="because")
+        incident.save_logs([1], pod="web")
+    incident.close()
+    path = incident.data_dir / f"{name}.sealed"
+    path.write_bytes(b"\0" * 200)
+
+    files = open_files(incident.session_id, "p", home=home)
+    written, failed = extract_incident(files, Home(home), tmp_path / "plain")
+
+    assert [str(path) in told for told in failed] == [True]
+    (transcript,) = [each for each in written if each.suffix == ".jsonl"]
+    assert b"because" in transcript.read_bytes()
+    (logs,) = [each for each in written if each.parent.name == "logs"]
+    assert json.loads(logs.read_text())["data"] == [1]

@@ -49,7 +49,7 @@ def test_sealed(folder):
     assert set(told) == {"format", "version", "id", "created", "sealed", "kdf", "check"}
     assert set(told["kdf"]) == {"name", "salt", "memory_kib", "iterations", "lanes"}
     assert folder.unlock(folder.read(), "p").check == keys.check
-    with pytest.raises(WrongPasswordError, match="INC-1 is another one"):
+    with pytest.raises(WrongPasswordError, match="INC-1 was sealed with another one"):
         folder.unlock(facts, "q")
     with pytest.raises(WrongPasswordError, match="INC-1 is sealed"):
         folder.unlock(facts, None)
@@ -107,3 +107,13 @@ def test_later_facts(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"later": [1]}))
 
     assert folder.read() == facts
+
+
+@pytest.mark.parametrize("name", ["transcript.sealed", "scratchpad.sealed", "state.sealed"])
+def test_sealed_and_said_to_be_plain(folder, tmp_path, name):
+    """A sealed folder whose session.json was changed to say plain is refused: nothing is written."""
+    folder.begin("INC-1", None)
+    (folder.path / name).touch()
+
+    with pytest.raises(SealError, match=f"plain, but {name} is not"):
+        find_folder(Home(tmp_path), "INC-1")

@@ -305,3 +305,12 @@ def test_event_loops(home, password):
 
     assert incident.status == "completed"
     assert "Completed" in kinds(incident)
+
+
+def test_source_that_is_no_text(create, password):
+    """A source that UTF-8 can't hold is noted all the same."""
+    incident = create(password)
+    assert incident.save_logs([1], source="web\udc80")
+
+    (source,) = incident.scratchpad.read_section("DATA_COLLECTED")
+    assert source.startswith("web")

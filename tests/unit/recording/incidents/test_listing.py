@@ -46,3 +46,14 @@ def test_damaged(closed, home):
     assert info.session_id == closed.session_id
     assert "session.json" in info.error
     assert info.path == os.fspath(closed.data_dir)
+
+
+def test_id_of_another(closed, home):
+    """One that says it is another one is listed under its folder's name, with what is wrong."""
+    path = closed.data_dir / "session.json"
+    path.write_text(path.read_text().replace(closed.session_id, "../../evil"))
+
+    (info,) = steno.Session.list(home=home)
+
+    assert info.session_id == closed.session_id
+    assert "says that it is ../../evil" in info.error

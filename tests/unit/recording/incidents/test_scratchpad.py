@@ -210,3 +210,28 @@ def test_nothing_in_clear(tmp_path):
     data = scratchpad.path.read_bytes()
     assert b"SECRET" not in data
     assert b"secret" not in data
+
+
+def test_deep(scratchpad, folder):
+    """What could be written can be read, however deep it is."""
+    value = []
+    for _ in range(900):
+        value = [value]
+    scratchpad.write_section("A", value)
+
+    for each in (scratchpad, Scratchpad(*folder)):
+        assert str(each.read_section("A")) == str(value)
+        assert len(list(each.history("A"))) == 1
+        assert each.to_markdown().count("[") > 900
+
+
+def test_too_deep_to_read(tmp_path):
+    """An entry that somebody made too deep to be read is counted, and the others are read."""
+    scratchpad = Scratchpad(IncidentFolder(tmp_path))
+    scratchpad.write_section("A", 1)
+    with open(scratchpad.path, "ab") as file:
+        file.write(b'{"section":"A","op":"write","at":"","value":' + b"[" * 5000 + b"]" * 5000)
+        file.write(b"}\n")
+
+    assert scratchpad.read_section("A") == 1
+    assert scratchpad.unreadable == 1

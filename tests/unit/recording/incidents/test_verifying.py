@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import steno
 from steno.recording.incidents.files import open_files
 from steno.recording.incidents.verifying import verify_incident
 from steno.storage.home import Home
@@ -120,3 +121,80 @@ def test_torn(create, home):
     found = {os.path.basename(each.path): each for each in verify_incident(files, Home(home))}
 
     assert found["transcript.sealed"].status == "torn"
+
+
+@pytest.mark.parametrize("log", ["transcript", "scratchpad"])
+def test_lost_log(create, home, log):
+    """A sealed log that is gone is missed, and so is what is missing when it was written anew."""
+    incident = create("p")
+    with incident, incident.request(model="m", text="why?") as request:
+        request.response(text="because")
+        incident.save_logs([1])
+    incident.close()
+    path = incident.data_dir / f"{log}.sealed"
+    os.unlink(path)
+
+    def found():
+        files = open_files(incident.session_id, "p", home=home)
+        return {os.path.basename(each.path): each for each in verify_incident(files, Home(home))}
+
+    assert found()[path.name].status == "missing"
+    again = steno.Session.resume(incident.session_id, "p", home=home)
+    again.save_logs([2])
+    again.close()
+    assert found()[path.name].status == "damaged"
+
+
+@pytest.mark.parametrize("log", ["transcript", "scratchpad"])
+def test_written_on_after_a_cut(create, home, capfd, log):
+    """A log that was cut off, resumed and closed is still found to lack something."""
+    incident = create("p")
+    path, sizes = incident.data_dir / f"{log}.sealed", []
+    for number in range(4):
+        incident.save_logs([number])
+        incident.flush()
+        sizes.append(path.stat().st_size)
+    incident.close()
+    os.truncate(path, sizes[1])
+    for number in range(6):
+        again = steno.Session.resume(incident.session_id, "p", home=home)
+        again.save_logs([number])
+        assert again.close()
+
+    assert f"{path}: it was cut off" in capfd.readouterr().err
+    files = open_files(incident.session_id, "p", home=home)
+    found = {os.path.basename(each.path): each for each in verify_incident(files, Home(home))}
+    assert found[path.name].status == "damaged"
+    assert "and written on" in found[path.name].reason
+
+
+def test_two_programs_are_no_damage(create, home):
+    """What one program wrote after another is no damage, in whatever order they end."""
+    first = create("p")
+    first.save_logs([1])
+    first.flush()
+    second = steno.Session.resume(first.session_id, "p", home=home)
+    for number in range(3):
+        second.save_logs([number])
+    second.close()
+    known = second.files.known_end("transcript")
+    first.scratchpad.write_section("A", 1)
+    first.close()
+
+    assert first.files.known_end("transcript") == known
+    files = open_files(first.session_id, "p", home=home)
+    assert {each.status for each in verify_incident(files, Home(home))} == {"ok"}
+
+
+def test_artefacts_without_a_scratchpad(create, home):
+    """Where the scratchpad can't be opened, the artefacts are looked at all the same."""
+    incident = create("p")
+    saved = [incident.save_logs([number]) for number in range(2)]
+    incident.close()
+    (incident.data_dir / "scratchpad.sealed").write_bytes(b"\0" * 200)
+    flip(saved[0].path)
+
+    files = open_files(incident.session_id, "p", home=home)
+    found = {os.path.basename(each.path): each for each in verify_incident(files, Home(home))}
+    assert found["scratchpad.sealed"].status == "damaged"
+    assert [found[each.path.name].status for each in saved] == ["damaged", "unnoted"]
