@@ -406,6 +406,132 @@ class TestFollowing:
         assert sorted(messages(collection)) == ["0", "1", "2", "3"]
 
 
+class TestRollout:
+    """Pods that a selector chooses are followed, and those that come later too."""
+
+    def test_rollout(self, cluster, session):
+        """The pods of a rollout are followed: the old one to its end, the new one from its start."""
+        old = cluster.add_pod("old", labels={"app": "x"})["app"].end(ended=False)
+        old.write("old: serving", at=AT)
+        done = threading.Event()
+
+        def progress(count):
+            if count == 1:
+                new = cluster.add_pod("new", labels={"app": "x"})["app"].end(ended=False)
+                cluster.add_pod("other", labels={"app": "y"})["app"].write("not meant", at=AT)
+                new.write(*[f"new: {number}" for number in range(3)], at=AT + 10**9)
+            if count == 4:
+                old.write("old: bye", at=AT + 2 * 10**9)
+            if count == 5:
+                cluster.remove_pod("old")
+                old.end()
+                done.set()
+
+        collection = collect_pod_logs(
+            selector="app=x", follow=True, tail=1, session=session, progress=progress, cancel=done
+        )
+        found = {
+            document["metadata"]["pod"]: [each["message"] for each in document["data"]]
+            for document in map(read, collection.saved)
+        }
+
+        assert found == {
+            "old": ["old: serving", "old: bye"],
+            "new": ["new: 0", "new: 1", "new: 2"],
+        }
+
+    def test_all_gone(self, cluster):
+        """When all pods are gone, it goes on: another may come, as of a rollout that recreates."""
+        log = cluster.add_pod("web-1", labels={"app": "x"})["app"].write("one", at=AT)
+        done = threading.Event()
+
+        def progress(count):
+            if count == 1:
+                cluster.remove_pod("web-1")
+                log.end()
+                threading.Timer(
+                    1.0,
+                    lambda: cluster.add_pod("web-2", labels={"app": "x"})["app"].write(
+                        "two", at=AT
+                    ),
+                ).start()
+            else:
+                done.set()
+
+        collection = collect_pod_logs(selector="app=x", follow=True, progress=progress, cancel=done)
+
+        assert messages(collection) == ["one", "two"]
+
+    def test_same_name(self, cluster):
+        """A pod that takes another's name is another one, as those of a StatefulSet."""
+        cluster.add_pod("db-0", labels={"app": "x"})["app"].write("first", at=AT)
+        done = threading.Event()
+
+        def progress(count):
+            if count == 1:
+                cluster.remove_pod("db-0")
+                cluster.add_pod("db-0", labels={"app": "x"})["app"].write("second", at=AT)
+            else:
+                done.set()
+
+        collection = collect_pod_logs(selector="app=x", follow=True, progress=progress, cancel=done)
+
+        assert messages(collection) == ["first", "second"]
+
+    def test_no_node_yet(self, cluster):
+        """A pod that no node has taken yet has no log, and is waited for."""
+        cluster.add_pod("web-1", labels={"app": "x"})["app"].end(ended=False).write("one", at=AT)
+        done = threading.Event()
+
+        def progress(count):
+            if count == 1:
+                cluster.add_pod("web-2", labels={"app": "x"}, node="")["app"].write("two", at=AT)
+                threading.Timer(1.5, lambda: cluster.bind("web-2", "node-1")).start()
+            else:
+                done.set()
+
+        collection = collect_pod_logs(selector="app=x", follow=True, progress=progress, cancel=done)
+
+        assert messages(collection) == ["one", "two"]
+
+    def test_for_a_while(self, cluster):
+        """It ends when its time is over, though pods may still come."""
+        cluster.add_pod("web", labels={"app": "x"})["app"].write("one", at=AT)
+
+        collection = collect_pod_logs(selector="app=x", follow=True, duration="1500ms")
+
+        assert (messages(collection), collection.complete) == (["one"], True)
+
+    def test_not_allowed(self, double):
+        """Who may not watch is told so; the pods that are there are followed all the same."""
+        double.add_pod("web", labels={"app": "x"})["app"].write("one", at=AT)
+        double.faults.append(Fault("watch=true", 9, status=403, message="cannot watch pods"))
+
+        collection = collect_pod_logs(selector="app=x", follow=True, duration="1s")
+
+        assert messages(collection) == ["one"]
+        assert collection.reason.startswith("error: ")
+        assert "cannot watch pods" in collection.metadata["warnings"][0]
+
+    def test_server_restarts(self, double, monkeypatch):
+        """An API server that is restarted and has forgotten everything is asked again."""
+        double.add_pod("web-1", labels={"app": "x"})["app"].end(ended=False).write("one", at=AT)
+        done = threading.Event()
+
+        def progress(count):
+            if count == 1:
+                double.faults += [Fault("watch=true", 2), Fault("watch=true", status=503)]
+                double.end_watches()
+                double.add_pod("web-2", labels={"app": "x"})["app"].write("two", at=AT)
+                double.forget()
+            else:
+                done.set()
+
+        collection = collect_pod_logs(selector="app=x", follow=True, progress=progress, cancel=done)
+
+        assert messages(collection) == ["one", "two"]
+
+
 class TestCancelling:
     def test_cancel(self, cluster, session):
         """What had come when it was cancelled is kept, and says that it is not all."""
@@ -718,8 +844,9 @@ class TestCommand:
         assert (code, out) == (1, "")
         assert 'pods "nope" not found' in err
 
-    def test_interrupted(self, cluster, home):
-        """Ctrl-C in a terminal keeps what had come, says so, and ends as interrupted."""
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_interrupted(self, cluster, home, number):
+        """Ctrl-C and SIGTERM keep what had come, say so, and end as interrupted."""
         # More than is held in memory before the file is begun: so it shows that entries came.
         cluster.add_pod("web")["app"].end(ended=False).write(*["x" * 200_000] * 40, at=AT)
         with subprocess.Popen(
@@ -730,7 +857,7 @@ class TestCommand:
                 while not list(home.glob("artefacts/*/logs/.*")):
                     assert process.poll() is None
                     time.sleep(0.05)
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 out, err = process.communicate(timeout=60)
             finally:
                 process.kill()

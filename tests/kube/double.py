@@ -1,15 +1,17 @@
-"""A double of the Kubernetes API server: pods, lists in pages, logs, and errors in its words.
+"""A double of the Kubernetes API server: pods, lists in pages, watches, logs, errors in its words.
 
 What it answers was compared with a real one (kube-apiserver 1.20, see `tests.kube.real`): the same
 tests run against both. Beyond that it can be told to fail, which a real one can't.
 """
 
+import copy
 import http.server
 import json
 import re
 import socket
 import struct
 import threading
+import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.kube.kubelet import Log, send_chunks
@@ -27,7 +29,7 @@ _TERM = re.compile(
 
 
 class Fault:
-    """Something that goes wrong, a number of times, with requests whose path contains a text.
+    """Something that goes wrong, a number of times, with requests whose address contains a text.
 
     Attributes:
         path: The text.
@@ -66,6 +68,8 @@ class Double:
         self.requests, self.faults = [], []
         self.pods, self.logs = {}, {}
         self.stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._changes, self._oldest, self._watches = [], 1, 0
         self._lists = {}
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -105,33 +109,67 @@ class Double:
         self.pods[namespace, name] = {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "namespace": namespace, "labels": labels or {},
-                         "uid": f"uid-{len(self.pods)}"},
+                         "uid": f"uid-{len(self._changes)}"},
             "spec": {
                 "nodeName": node, "restartPolicy": restart,
                 "initContainers": [{"name": each, "image": "i"} for each in init],
                 "containers": [{"name": each, "image": "i"} for each in containers],
                 "ephemeralContainers": [{"name": each, "image": "i"} for each in ephemeral],
             },
-            "status": {"phase": "Running"},
+            "status": {"phase": "Running" if node else "Pending"},
         }  # fmt: skip
         for group, members in (("initContainerStatuses", init), ("containerStatuses", containers),
                                ("ephemeralContainerStatuses", ephemeral)):  # fmt: skip
             self.pods[namespace, name]["status"][group] = [
-                {"name": each, "restartCount": 0, "state": {"running": {}}} for each in members
+                {"name": each, "restartCount": 0, "state": {"running": {}}}
+                for each in members
+                if node
             ]
+        self._note(namespace, name, None)
         return logs
+
+    def _note(self, namespace, name, before):
+        """Keep what a pod was and is, for those who watch."""
+        with self._changed:
+            pod = self.pods.get((namespace, name))
+            version = len(self._changes) + 1
+            if pod is not None:
+                pod["metadata"]["resourceVersion"] = str(version)
+            self._changes.append((namespace, before, copy.deepcopy(pod)))
+            self._changed.notify_all()
+
+    def forget(self):
+        """Forget what has changed up to now, as a server does after some minutes."""
+        with self._changed:
+            self._oldest = len(self._changes) + 1
+
+    def end_watches(self):
+        """End all watches that are under way, as a server does that is restarted."""
+        with self._changed:
+            self._watches += 1
+            self._changed.notify_all()
 
     def set_state(self, name, container, state, *, restarts=0, namespace=None):
         """Say what a container does, such as ``{"waiting": {"reason": "CrashLoopBackOff"}}``."""
-        status = self.pods[namespace or self.namespace, name]["status"]
+        namespace = namespace or self.namespace
+        before = copy.deepcopy(self.pods[namespace, name])
+        status = self.pods[namespace, name]["status"]
         for group in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
             for each in status[group]:
                 if each["name"] == container:
                     each |= {"state": state, "restartCount": restarts}
+        self._note(namespace, name, before)
+
+    def bind(self, name, node):
+        """Give a pod to a node, as the scheduler does."""
+        before = copy.deepcopy(self.pods[self.namespace, name])
+        self.pods[self.namespace, name]["spec"]["nodeName"] = node
+        self._note(self.namespace, name, before)
 
     def remove_pod(self, name, namespace=None):
         """Let a pod vanish."""
-        del self.pods[namespace or self.namespace, name]
+        namespace = namespace or self.namespace
+        self._note(namespace, name, self.pods.pop((namespace, name)))
 
     def paths(self, text=""):
         """Return the paths that were asked for and contain a text."""
@@ -150,7 +188,7 @@ def _handler(cluster):
             params = {name: values[0] for name, values in parse_qs(parts.query).items()}
             cluster.requests.append((self.command, parts.path, params))
             fault = next(
-                (each for each in cluster.faults if each.times and each.path in parts.path), None
+                (each for each in cluster.faults if each.times and each.path in self.path), None
             )
             if fault is not None:
                 fault.times -= 1
@@ -172,13 +210,13 @@ def _handler(cluster):
         def _route(self, path, params, fault):
             match path:
                 case ["api", "v1", "pods"]:
-                    return self._list(None, params)
+                    return self._list(None, params, fault)
                 case ["api", "v1", "namespaces", "forbidden", *_]:
                     return self._say(
                         403, 'pods is forbidden: User "me" cannot list resource "pods"'
                     )
                 case ["api", "v1", "namespaces", namespace, "pods"]:
-                    return self._list(namespace, params)
+                    return self._list(namespace, params, fault)
                 case ["api", "v1", "namespaces", namespace, "pods", name, *rest] if rest in (
                     [],
                     ["log"],
@@ -192,7 +230,9 @@ def _handler(cluster):
                         return self._log(pod, params, fault)
             return self._say(404, "the server could not find the requested resource")
 
-        def _list(self, namespace, params):
+        def _list(self, namespace, params, fault):
+            if params.get("watch") == "true":
+                return self._watch(namespace, params, fault)
             if "continue" in params:
                 remaining = cluster._lists.pop(params["continue"], None)
                 if remaining is None:
@@ -207,7 +247,7 @@ def _handler(cluster):
                     return self._say(400, str(error))
             limit = int(params.get("limit", 0)) or len(remaining)
             page, remaining = remaining[:limit], remaining[limit:]
-            meta = {"resourceVersion": "7"}
+            meta = {"resourceVersion": str(len(cluster._changes))}
             if remaining:
                 meta["continue"] = f"token-{len(cluster.requests)}"
                 cluster._lists[meta["continue"]] = remaining
@@ -242,19 +282,65 @@ def _handler(cluster):
             refusal = log.refusal(name, container, params)
             if refusal is not None:
                 return self._say(400, refusal)
+            if not spec["nodeName"]:
+                self.send_response(204)
+                return self.end_headers()
+            pieces = log.pieces(params, cluster.stopping)
+            return self._stream(pieces, "text/plain", fault, params.get("follow") == "true")
+
+        def _watch(self, namespace, params, fault):
+            version = params.get("resourceVersion", "")
+            if not version.isdecimal():
+                return self._say(400, f"unable to parse '{version}' as a resource version")
+            return self._stream(
+                self._events(namespace, params, int(version)), "application/json", fault, True
+            )
+
+        def _events(self, namespace, params, at):
+            deadline = time.monotonic() + float(params.get("timeoutSeconds", 1800))
+            watches = cluster._watches
+            if at + 1 < cluster._oldest:
+                yield _event("ERROR", {
+                    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                    "message": f"too old resource version: {at} ({cluster._oldest - 1})",
+                    "reason": "Expired", "code": 410,
+                })  # fmt: skip
+                return
+            while watches == cluster._watches and not cluster.stopping.is_set():
+                with cluster._changed:
+                    if at >= len(cluster._changes):
+                        if time.monotonic() >= deadline:
+                            break
+                        cluster._changed.wait(0.1)
+                        continue
+                    within, old, new = cluster._changes[at]
+                    at += 1
+                was, is_ = (
+                    each is not None and namespace in (None, within) and _chosen(each, params)
+                    for each in (old, new)
+                )
+                if was or is_:
+                    kind = ("ADDED", "MODIFIED")[was] if is_ else "DELETED"
+                    pod = copy.deepcopy(new if is_ else old)
+                    pod["metadata"]["resourceVersion"] = str(at)
+                    yield _event(kind, pod)
+            if params.get("allowWatchBookmarks") == "true":
+                yield _event("BOOKMARK", {
+                    "kind": "Pod", "apiVersion": "v1", "metadata": {"resourceVersion": str(at)},
+                })  # fmt: skip
+
+        def _stream(self, pieces, kind, fault, at_once):
             self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Type", kind)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            pieces = log.pieces(params, cluster.stopping)
-            at_once = params.get("follow") == "true"
             if fault is not None:  # without a reset, which would take back what was sent
                 self.close_connection = True
                 send_chunks(_Unending(self.wfile), _cut(pieces, fault.after), at_once=at_once)
-                return None
+                return
             if not send_chunks(self.wfile, pieces, at_once=at_once):
                 self.close_connection = True
-            return None
+            return
 
         def _say(self, status, message, headers=(), body=None):
             if body is not None:
@@ -307,6 +393,10 @@ def _cut(pieces, size):
         size -= len(piece)
         if size <= 0:
             return
+
+
+def _event(kind, value):
+    return json.dumps({"type": kind, "object": value}).encode() + b"\n"
 
 
 def _chosen(pod, params):

@@ -153,6 +153,8 @@ class Real:
                 "containers": [{"name": each, "image": "i"} for each in containers],
             },
         })  # fmt: skip
+        if not node:
+            return logs
         running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
         self._states = {
             group: [self._status(each, running, 0) for each in members]
@@ -181,6 +183,11 @@ class Real:
         self._patch(f"{path}/status", {"status": {
             group: status[group] for group in ("initContainerStatuses", "containerStatuses")
             if group in status}})  # fmt: skip
+
+    def bind(self, name, node):
+        """Give a pod to a node, as the scheduler does."""
+        self._send("POST", f"/api/v1/namespaces/{self.namespace}/pods/{name}/binding", {
+            "metadata": {"name": name}, "target": {"kind": "Node", "name": node}})  # fmt: skip
 
     def remove_pod(self, name, namespace=None):
         """Let a pod vanish."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -155,7 +157,7 @@ class Target:
         return lambda: recorder.session(session_id, key=self._key, program="steno collect")
 
     def report_from(self, collect: Callable[[], Collection]) -> int:
-        """Collect, and tell what came of it: also where Ctrl-C ended it.
+        """Collect, and tell what came of it: also where Ctrl-C or SIGTERM ended it.
 
         Returns:
             The exit code: as `report`, or 130 when it was interrupted.
@@ -163,7 +165,8 @@ class Target:
         from steno.collectors.collection import CollectionInterrupted  # help needs none of it
 
         try:
-            collection = collect()
+            with _ended_by_sigterm():
+                collection = collect()
         except CollectionInterrupted as error:
             self.report([error.collection])
             return 130
@@ -299,6 +302,19 @@ def asking_options(function: _F) -> _F:
         "--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=30.0,
         show_default=True, metavar="SECONDS", help="What one question may take.",
     )(function)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: ``timeout 10m`` sends it, and so does who ends a pod."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def show_progress(what: str) -> Progress | None:

@@ -61,6 +61,8 @@ def command(
     Each pod becomes a document of its own, with all its containers. Lines that belong together,
     such as a traceback, are one entry. Ctrl-C keeps what has come. Times that name no zone are UTC.
 
+    With --follow, pods that a selector chooses are followed as soon as they come, until Ctrl-C.
+
     The cluster and who asks are found where kubectl finds them: KUBECONFIG, ~/.kube/config, the
     service account of a pod.
 

@@ -19,7 +19,8 @@ CANCELLED, LIMIT = "cancelled", "limit"
 """Reasons why a collection is not whole."""
 
 Progress = Callable[[int], None]
-"""Called with the number of entries collected so far, as often as there are new ones."""
+"""Called with the number of entries collected so far, as often as there are new ones; not always on
+the caller's thread."""
 
 
 class Cancel(Protocol):
@@ -67,3 +68,12 @@ class CollectionInterrupted(KeyboardInterrupt):
         """Keep what had come."""
         super().__init__()
         self.collection = collection
+
+
+def completeness(reason: str | None) -> dict[str, Any]:
+    """Write for an artefact's metadata whether it is all there is, and why not.
+
+    Args:
+        reason: As `Collection.reason`.
+    """
+    return {"complete": True} if reason is None else {"complete": False, "incomplete": reason}

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from steno.collectors.collection import CANCELLED, LIMIT, Collection, CollectionInterrupted
-from steno.collectors.http import Stopped, carry_out, carry_out_async
+from steno.collectors.collection import (
+    CANCELLED,
+    LIMIT,
+    Collection,
+    CollectionInterrupted,
+    completeness,
+)
+from steno.collectors.http import Stopped, carry_out, carry_out_async, on_thread
 from steno.errors import CollectError
 
 if TYPE_CHECKING:
@@ -85,13 +91,13 @@ async def collect_async(
         await carry_out_async(plan.questions(), service, manner)
     except asyncio.CancelledError:
         if session is not None:
-            _finish(plan, service, CANCELLED, session)
+            await on_thread(_finish, plan, service, CANCELLED, session)
         raise
     except Stopped:
         reason = CANCELLED
     except CollectError as error:
         reason = _kept_because(plan, error)
-    return await asyncio.to_thread(_finish, plan, service, reason, session)
+    return await on_thread(_finish, plan, service, reason, session)
 
 
 def _kept_because(plan: Plan, error: CollectError) -> str:
@@ -107,9 +113,7 @@ def _finish(
     if reason is None and plan.limited:
         reason = LIMIT
     time_range = plan.window.time_range
-    metadata: dict[str, Any] = {
-        **plan.facts(), "url": service.shown, "complete": reason is None, "reason": reason
-    }  # fmt: skip
+    metadata = {**plan.facts(), "url": service.shown, **completeness(reason)}
     saved: tuple[Saved, ...] = ()
     # That there was nothing is a finding, too; that somebody stopped before, is none.
     if session is not None and (entries or reason is None):

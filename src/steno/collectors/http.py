@@ -12,16 +12,16 @@ credentials go nowhere else.
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
 
 from steno.collectors.collection import Cancel
+from steno.collectors.retrying import RETRIED, read_retry_after, seconds_before
 from steno.collectors.services import origin_of
 from steno.errors import CollectError
 from steno.version import VERSION
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from steno.collectors.services import Service
 
     Questions = Generator["Ask", "Answer", None]
+
+_T = TypeVar("_T")
 
 TIMEOUT_S = 30.0
 """Seconds that a question may take, from its first byte to the last of its answer."""
@@ -49,8 +51,6 @@ _READING_BY_POST = frozenset({"/api/v1/query", "/api/v1/query_range"})
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_RETRIED = frozenset({429, 500, 502, 503, 504})
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 30.0
 _GLANCE_S = 0.1
 
 
@@ -128,25 +128,44 @@ def carry_out(questions: Questions, service: Service, manner: Manner) -> None:
     module = _load()
     budget = _Budget(manner.max_bytes)
     with module.Client(**_options(module, service, manner)) as client:
-        try:
-            ask = next(questions)
-            while True:
-                ask = questions.send(_fetch(client, ask, service, manner, budget))
-        except StopIteration:
-            return
+        ask = _next(questions, None)
+        while ask is not None:
+            ask = _next(questions, _fetch(client, ask, service, manner, budget))
 
 
 async def carry_out_async(questions: Questions, service: Service, manner: Manner) -> None:
     """As `carry_out`, without holding up the event loop."""
-    module = _load()
+    # The library takes long to load, and so do the certificates that it trusts.
+    module = await asyncio.to_thread(_load)
     budget = _Budget(manner.max_bytes)
-    async with module.AsyncClient(**_options(module, service, manner)) as client:
-        try:
-            ask = next(questions)
-            while True:
-                ask = questions.send(await _fetch_async(client, ask, service, manner, budget))
-        except StopIteration:
-            return
+    made = await asyncio.to_thread(lambda: module.AsyncClient(**_options(module, service, manner)))
+    async with made as client:
+        ask = await on_thread(_next, questions, None)
+        while ask is not None:
+            answer = await _fetch_async(client, ask, service, manner, budget)
+            ask = await on_thread(_next, questions, answer)  # a large answer takes long to read
+
+
+async def on_thread(function: Callable[..., _T], *args: Any) -> _T:
+    """Run something on a thread, so that the event loop goes on; to its end, also when cancelled.
+
+    Raises:
+        asyncio.CancelledError: The task was cancelled; what ran has ended.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+def _next(questions: Questions, answer: Answer | None) -> Ask | None:
+    """Hand an answer back, and return the next question; None when there is none."""
+    try:
+        return next(questions) if answer is None else questions.send(answer)
+    except StopIteration:  # which can't pass from one thread to another
+        return None
 
 
 class _Budget:
@@ -183,11 +202,11 @@ class _Tries:
         if answer.status in _REDIRECTS and answer.location is not None:
             self._redirect(answer.location)
             return 0.0
-        if answer.status not in _RETRIED or self._again >= self._manner.retries:
+        if answer.status not in RETRIED or self._again >= self._manner.retries:
             return None
         if self._ask.final is not None and self._ask.final(answer):
             return None
-        return self._wait(_seconds(answer.retry_after))
+        return self._wait(read_retry_after(answer.retry_after))
 
     def after_error(self, error: Exception) -> float:
         """Return the seconds to wait before asking again.
@@ -214,9 +233,8 @@ class _Tries:
         ) from error
 
     def _wait(self, wanted: float | None) -> float:
-        wait = _FIRST_WAIT_S * 2**self._again * random.uniform(1, 1.5)  # noqa: S311 - no secret
         self._again += 1
-        return min(wait if wanted is None else wanted, _LONGEST_WAIT_S)
+        return seconds_before(self._again, wanted)
 
     def _redirect(self, location: str) -> None:
         target = urljoin(self.url, location)
@@ -331,11 +349,6 @@ def _answer(response: httpx2.Response, pieces: list[bytes]) -> Answer:
 def _look(manner: Manner) -> None:
     if manner.cancel is not None and manner.cancel.is_set():
         raise Stopped
-
-
-def _seconds(text: str | None) -> float | None:
-    """Read a ``Retry-After`` of seconds; one that is a date is as good as none."""
-    return float(text) if text is not None and text.strip().isdecimal() else None
 
 
 def _options(module: Any, service: Service, manner: Manner) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct
 
+from steno.collectors.decoding import MALFORMED, decode_json
 from steno.collectors.http import Ask
 from steno.collectors.windows import microseconds
 from steno.errors import CollectError
@@ -214,7 +215,7 @@ class TracesPlan:
                 if trace.trace_id not in self._found:
                     self._spans += len(trace.spans)
                     self._found[trace.trace_id] = _Found(self._began(trace), bytes(raw))
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise _foreign(answer, error) from None
         self.answers += 1
         if self._progress is not None:
@@ -263,7 +264,7 @@ class TracesPlan:
 def _names(reply: _Reply) -> list[str]:
     try:
         return sorted(_decode_names(reply.data) or ())
-    except msgspec.DecodeError:
+    except MALFORMED:
         return []  # an answer of another form tells nothing about names
 
 
@@ -288,8 +289,8 @@ def _read(answer: Answer) -> _Reply:
         CollectError: It is an error, or none of Jaeger's answers.
     """
     try:
-        reply = _decode_reply(answer.body)
-    except msgspec.DecodeError as error:
+        reply = decode_json(answer.body, _decode_reply)
+    except MALFORMED as error:
         raise _foreign(answer, error) from None
     if answer.status in _SUCCESS:
         return reply

@@ -10,7 +10,8 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 from steno.collectors.collection import CollectionInterrupted
-from steno.collectors.kubernetes_work import Wanted, Work
+from steno.collectors.kubernetes_wanted import Wanted
+from steno.collectors.kubernetes_work import Work
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -64,8 +65,9 @@ def collect_pod_logs(
         until: Only what was logged until then.
         previous: The log of each container's run before this one.
         tail: Only so many lines at the end of each container's log.
-        follow: Go on with what comes, until ``duration`` is over, ``cancel`` is set or all
-            containers have ended.
+        follow: Go on with what comes, until ``duration`` is over or ``cancel`` is set; of a pod by
+            its name, until all containers have ended. Of a selector, also with pods that come
+            later.
         duration: How long to follow, such as ``10m``.
         join_multiline: Make one entry of lines that belong together, such as a traceback.
         limit_lines: Stop after so many lines of each container.
@@ -117,6 +119,10 @@ def collect_pod_logs(
     except KeyboardInterrupt as error:
         work.stop()
         raise CollectionInterrupted(future.result()) from error
+    except BaseException:  # such as a signal's handler that ends the program
+        work.stop()
+        wait([future])  # it saves what it has
+        raise
 
 
 async def collect_pod_logs_async(
@@ -167,7 +173,10 @@ async def collect_pod_logs_async(
         retries=retries,
         context=context,
     )
-    work = Work(wanted, session=session, progress=progress, cancel=cancel, client=client)
+    # What it needs takes long to load the first time.
+    work = await asyncio.to_thread(
+        Work, wanted, session=session, progress=progress, cancel=cancel, client=client
+    )
     future = work.begin()
     waiting = asyncio.wrap_future(future)
     try:

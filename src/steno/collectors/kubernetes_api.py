@@ -1,23 +1,23 @@
 """Asking the Kubernetes API: nothing leaves but GET, and every way to fail has its words.
 
 Strategy: this is the one place that sends anything, and it has no function that could change a
-cluster; a hook refuses every other method before it is sent, whatever is written here later. What
-passes by itself (429, a server that is overloaded or away, a connection that breaks) is tried again
-after a while, the server's own ``Retry-After`` first; what does not is a `RefusedError` with the
-server's words. Lists come in pages, and one that expires between two pages is begun again.
+cluster; a hook refuses every other method before it is sent, whatever is written here later. Lists
+come in pages, and one that expires between two pages is begun again. What comes after a list is
+watched: one request that the server answers for minutes, then the next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import ssl
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
-from steno.errors import CollectError, StenoError
+from steno.collectors.decoding import MALFORMED
+from steno.collectors.kubernetes_refusals import Patience, RefusedError, read_refusal, refused
+from steno.errors import StenoError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -28,80 +28,31 @@ if TYPE_CHECKING:
 PAGE = 250
 """Pods that are asked for at a time; kubectl asks for 500, and each can be as large as 1 MiB."""
 
-_GONE = 410
-_OK = 200
-_REDIRECTS = range(300, 400)
-_PASSING = frozenset({429, 500, 502, 503, 504})
-_LONGEST_WAIT = 30.0
+EXPIRED = 410
+"""The status of what the server has forgotten: pages of an old list, what came after it."""
+
+_ANSWERS = (200, 204)  # nothing, of a pod without a node
 _QUIET = 300.0
 """Seconds after which a stream that is silent is no longer trusted to be one."""
 
-_LARGEST_ERROR = 64 * 1024
-_REASONS = {400: "query", 401: "denied", 403: "denied", 404: "missing", 410: "missing"}
-_HINTS = {
-    401: "the credentials are unknown there or have expired: log in again, as for kubectl",
-    403: "whoever asks needs the verbs get and list on pods, and get on pods/log",
-}
-_jitter = random.SystemRandom().uniform  # a program's seeded numbers are not ours to take
+_LARGEST = 64 * 1024 * 1024
+"""Bytes that an answer may have, uncompressed, where it is held in memory."""
+
+_BETWEEN_WATCHES_S = 0.5
+_WATCH_S = 240
+"""Seconds after which the server ends a watch; less than what makes a stream untrusted."""
 
 
-class RefusedError(CollectError):
-    """An answer of the API server that is an error, or none at all.
-
-    Attributes:
-        status: Its HTTP status; 0 where there was no answer.
-        retry_after: Seconds after which to ask again, where the server says so.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        reason: str = "unreachable",
-        status: int = 0,
-        retry_after: float | None = None,
-    ) -> None:
-        """Keep what the server answered."""
-        super().__init__(message, hint=hint, reason=reason)
-        self.status = status
-        self.retry_after = retry_after
-
-    @property
-    def passes(self) -> bool:
-        """Tell whether it may be well when it is asked again."""
-        return self.reason in ("unreachable", "timeout") and (
-            self.status == 0 or self.status in _PASSING
-        )
-
-
-class Patience:
-    """How often a thing is tried again, and how long it is waited before.
+class Listed(NamedTuple):
+    """A list, and what it is a state of.
 
     Attributes:
-        retries: How often in a row.
+        items: The objects.
+        version: The state's; what comes after it can be watched.
     """
 
-    def __init__(self, retries: int) -> None:
-        """Begin with none tried."""
-        self.retries = retries
-        self._tried = 0
-
-    def renew(self) -> None:
-        """Take note that it went on: what fails next fails for the first time."""
-        self._tried = 0
-
-    async def wait(self, error: RefusedError) -> None:
-        """Wait until it is time to try again.
-
-        Raises:
-            RefusedError: The one given: it does not pass, or has been tried often enough.
-        """
-        if not error.passes or self._tried >= self.retries:
-            raise error
-        delay = 0.25 * 2**self._tried * _jitter(0.5, 1.0)
-        self._tried += 1
-        await asyncio.sleep(min(max(delay, error.retry_after or 0.0), _LONGEST_WAIT))
+    items: list[dict[str, Any]]
+    version: str
 
 
 class KubernetesApi:
@@ -151,13 +102,16 @@ class KubernetesApi:
         while True:
             try:
                 async with self.stream(path, params or {}) as pieces:
-                    body = b"".join([piece async for piece in pieces])
+                    body = bytearray()
+                    async for piece in pieces:
+                        body += piece
+                        _check_size(len(body), path)
                 break
             except RefusedError as error:
                 await patience.wait(error)
         try:
             answer = msgspec.json.decode(body)
-        except msgspec.DecodeError:
+        except MALFORMED:
             answer = None
         if not isinstance(answer, dict):
             raise RefusedError(
@@ -165,11 +119,11 @@ class KubernetesApi:
                 "object",
                 hint="check the server's address in the kubeconfig",
                 reason="other",
-                status=_OK,
+                status=200,
             )
         return answer
 
-    async def list_all(self, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def list_all(self, path: str, params: Mapping[str, Any]) -> Listed:
         """Ask for all objects of a list, page by page.
 
         Raises:
@@ -180,22 +134,54 @@ class KubernetesApi:
             try:
                 return await self._list_pages(path, params)
             except RefusedError as error:
-                if error.status != _GONE:
+                if error.status != EXPIRED:
                     raise
                 # The list is kept for minutes only; a new one begins at its first page.
                 error.reason, error.status = "unreachable", 0
                 await patience.wait(error)
 
-    async def _list_pages(self, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _list_pages(self, path: str, params: Mapping[str, Any]) -> Listed:
         items: list[dict[str, Any]] = []
         more: str | None = None
         while True:
             page = {"limit": PAGE} | ({"continue": more} if more else {})
             answer = await self.get(path, dict(params) | page)
             items += answer.get("items") or []
-            more = (answer.get("metadata") or {}).get("continue")
+            facts = answer.get("metadata") or {}
+            more = facts.get("continue")
             if not more:
-                return items
+                return Listed(items, str(facts.get("resourceVersion", "")))
+
+    async def watch(
+        self, path: str, params: Mapping[str, Any], version: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Give the objects of a list that are added or changed after it was asked for; no end.
+
+        Args:
+            path: That of the list.
+            params: As those of the list.
+            version: The list's.
+
+        Raises:
+            RefusedError: The server refuses, or is away for long; its status is 410 where it has
+                forgotten what was since then, so that the list must be asked for again.
+        """
+        patience = Patience(self.retries)
+        while True:
+            query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": _WATCH_S}
+            query |= {"resourceVersion": version}
+            try:
+                async with self.stream(path, dict(params) | query, patient=True) as pieces:
+                    async for event in _events(pieces, path):
+                        version = _version_of(event) or version
+                        patience.renew()
+                        if event["type"] in ("ADDED", "MODIFIED"):
+                            yield event["object"]
+            except RefusedError as error:
+                await patience.wait(error)
+            else:
+                patience.renew()
+                await asyncio.sleep(_BETWEEN_WATCHES_S)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -223,8 +209,8 @@ class KubernetesApi:
             with self._credentials():
                 response = await self._client.send(request, stream=True)
             try:
-                if response.status_code != _OK:
-                    raise await _refusal(response, path)
+                if response.status_code not in _ANSWERS:
+                    raise await read_refusal(response, path)
                 yield response.aiter_bytes()
             finally:
                 await response.aclose()
@@ -270,46 +256,53 @@ class KubernetesApi:
             raise RefusedError(f"{where}: {error}", reason="other") from error
 
 
+async def _events(pieces: AsyncIterator[bytes], path: str) -> AsyncIterator[dict[str, Any]]:
+    """Read the events of a watch, one to a line; half of one at the end comes once more.
+
+    Raises:
+        RefusedError: One of them is an error, no event, or too large.
+    """
+    held = bytearray()
+    async for piece in pieces:
+        held += piece
+        if b"\n" in piece:
+            *ended, held = held.split(b"\n")
+            for line in ended:
+                yield _event(line, path)
+        _check_size(len(held), path)
+
+
+def _event(line: bytearray, path: str) -> dict[str, Any]:
+    try:
+        event = msgspec.json.decode(line)
+    except MALFORMED:
+        event = None
+    said = event.get("object") if isinstance(event, dict) else None
+    if not isinstance(said, dict) or not isinstance(event.get("type"), str):
+        raise RefusedError(f"what comes of a watch of {path} is no event", reason="other")
+    if event["type"] == "ERROR":
+        raise refused(said, said.get("code"), path)
+    return dict(event)
+
+
+def _version_of(event: dict[str, Any]) -> str | None:
+    facts = event["object"].get("metadata")
+    version = facts.get("resourceVersion") if isinstance(facts, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def _check_size(size: int, path: str) -> None:
+    if size > _LARGEST:
+        raise RefusedError(
+            f"the Kubernetes API answers {path} with more than {_LARGEST} bytes",
+            hint="narrow the selector",
+            reason="limit",
+        )
+
+
 async def _refuse_changes(request: Any) -> None:
     if request.method != "GET":
         raise StenoError(f"a collector only reads, and {request.method} is no reading")
-
-
-async def _refusal(response: Any, path: str) -> RefusedError:
-    """Make an error of an answer; the server's own words, where it has some."""
-    status = int(response.status_code)
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > _LARGEST_ERROR:
-            break
-    try:
-        said = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        said = None
-    if not isinstance(said, dict) or not isinstance(said.get("message"), str):
-        said = {"message": body[:200].decode("utf-8", "replace").strip()}
-    if status in _REDIRECTS:
-        said = {"message": "it answers with a redirect, which is not followed"}
-    details = said.get("details")
-    after = response.headers.get("retry-after")
-    if after is None and isinstance(details, dict):
-        after = details.get("retryAfterSeconds")
-    return RefusedError(
-        f"the Kubernetes API answers {status} to {path}: "
-        f"{said['message'] or response.reason_phrase}",
-        hint=_HINTS.get(status, ""),
-        reason=_REASONS.get(status, "unreachable" if status in _PASSING else "other"),
-        status=status,
-        retry_after=_seconds(after),
-    )
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        return float(str(value))
-    except ValueError:  # a date, or nothing
-        return None
 
 
 def _root(error: BaseException) -> BaseException:

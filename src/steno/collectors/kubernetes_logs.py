@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from steno.collectors.kubernetes_api import Patience, RefusedError
 from steno.collectors.kubernetes_lines import LineReader, nanoseconds
 from steno.collectors.kubernetes_place import Place
-from steno.collectors.kubernetes_pods import fetch_pod
+from steno.collectors.kubernetes_pods import ENDED, fetch_pod
+from steno.collectors.kubernetes_refusals import Patience, RefusedError
 from steno.errors import CollectError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class ContainerLog:
         self._place = Place()
         self._since = None if query.since is None else nanoseconds(query.since)
         self._until = None if query.until is None else nanoseconds(query.until)
+        self._tail = query.tail
         self._bytes = 0
         self._over = False
         self.lines = 0
@@ -110,9 +111,12 @@ class ContainerLog:
                     if not await self._still_runs():
                         return
                     continue
-                if not (self._query.follow and self._is_waiting(error)):
+                if not (self._query.follow and self._may_come(error)):
                     await patience.wait(self._explained(error))
                     continue
+                if error.status == _NOT_FOUND and not await self._still_runs():
+                    return
+                self._tail = None  # that was meant for what had been logged before
             # Not at once: a container that crashes again and again would be asked for without end.
             await asyncio.sleep(_GLANCE_S)
 
@@ -145,7 +149,7 @@ class ContainerLog:
             "follow": "true" if query.follow else None,
             "previous": "true" if query.previous else None,
             "sinceTime": since,
-            "tailLines": None if begun else query.tail,
+            "tailLines": None if begun else self._tail,
             # Of a stream that is taken up, a second's lines come again; they are not counted twice.
             "limitBytes": None if limit is None or begun else limit,
         }
@@ -183,10 +187,15 @@ class ContainerLog:
         container = pod.find(self.container)
         if pod.uid != self._pod.uid or container is None or self._query.previous:
             return False
-        return container.state in ("running", "waiting") or container.again
+        if container.state == "terminated":
+            return container.again
+        return pod.phase not in ENDED  # of a pod that has no node yet, no state is known
 
-    def _is_waiting(self, error: RefusedError) -> bool:
-        return error.status == _BAD_REQUEST and _WAITING[0] in error.message
+    def _may_come(self, error: RefusedError) -> bool:
+        """Tell whether there may be a log later: the node may not even know of the pod yet."""
+        if error.status == _BAD_REQUEST:
+            return any(each in error.message for each in _WAITING[:2])
+        return error.status == _NOT_FOUND
 
     def _explained(self, error: RefusedError) -> RefusedError:
         """Tell a container without a log from a log that can't be had."""

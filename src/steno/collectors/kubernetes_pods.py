@@ -6,15 +6,23 @@ models of one version of the API would refuse, or forget, what another version s
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct, field
 
+from steno.collectors.kubernetes_api import EXPIRED
+from steno.collectors.kubernetes_refusals import RefusedError
 from steno.errors import CollectError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from steno.collectors.kubernetes_api import KubernetesApi
+
+ENDED = ("Succeeded", "Failed")
+"""Phases of a pod whose containers do not run any more."""
 
 ALL_NAMESPACES = "*"
 """Stands for every namespace, where pods are chosen by a selector."""
@@ -24,6 +32,8 @@ _GROUPS = (
     ("containers", "containerStatuses"),
     ("ephemeralContainers", "ephemeralContainerStatuses"),
 )
+
+_GLANCE_S = 0.5
 
 _RULES = {"ephemeralContainers": "Never"}
 """When containers of a group are started again; else as the pod says."""
@@ -85,7 +95,7 @@ def read_pod(raw: dict[str, Any], namespace: str = "") -> Pod:
     """
     meta, spec, status = (_mapping(raw.get(key)) for key in ("metadata", "spec", "status"))
     policy = str(spec.get("restartPolicy", "Always"))
-    if status.get("phase") in ("Succeeded", "Failed"):
+    if status.get("phase") in ENDED:
         policy = "Never"
     containers: list[Container] = []
     for group, statuses in _GROUPS:
@@ -126,46 +136,60 @@ async def fetch_pod(api: KubernetesApi, namespace: str, name: str) -> Pod:
     return read_pod(await api.get(_path(namespace, name)), namespace)
 
 
-async def list_pods(
-    api: KubernetesApi, namespace: str, selector: str | None, fields: str | None
-) -> list[Pod]:
-    """Ask for all pods that selectors choose, in the order of their names.
+class Selection:
+    """The pods that selectors choose: those that there are, and those that come later."""
 
-    Raises:
-        CollectError: The API refuses, or a selector can't be read.
-    """
-    path = "api/v1/pods"
-    if namespace != ALL_NAMESPACES:
-        path = f"api/v1/namespaces/{quote(namespace, safe='')}/pods"
-    query = {"labelSelector": selector, "fieldSelector": fields}
-    pods = [read_pod(each, namespace) for each in await api.list_all(path, query)]
-    return sorted(pods, key=lambda pod: (pod.namespace, pod.name))
+    def __init__(self, namespace: str, labels: str | None, fields: str | None) -> None:
+        """Name them; nothing is asked yet."""
+        self._namespace = namespace
+        self._path = "api/v1/pods"
+        if namespace != ALL_NAMESPACES:
+            self._path = f"api/v1/namespaces/{quote(namespace, safe='')}/pods"
+        self._query = {"labelSelector": labels, "fieldSelector": fields}
+        self._version = ""
 
+    async def existing(self, api: KubernetesApi) -> list[Pod]:
+        """Ask for all that there are, in the order of their names.
 
-async def choose_pods(
-    api: KubernetesApi,
-    *,
-    pod: str | None,
-    selector: str | None,
-    fields: str | None,
-    namespace: str,
-) -> list[Pod]:
-    """Return the pods that are meant: one by its name, or those that selectors choose.
+        Raises:
+            CollectError: There is none, the API refuses, or a selector can't be read.
+        """
+        pods = await self._fetch(api)
+        if not pods:
+            where = f"namespace {self._namespace!r}"
+            if self._namespace == ALL_NAMESPACES:
+                where = "any namespace"
+            chosen = " and ".join(each for each in self._query.values() if each)
+            raise CollectError(
+                f"no pod in {where} matches {chosen or 'everything'!r}",
+                hint="`kubectl get pods --show-labels` shows what there is",
+                reason="missing",
+            )
+        return pods
 
-    Raises:
-        CollectError: There is none.
-    """
-    if pod is not None:
-        return [await fetch_pod(api, namespace, pod)]
-    pods = await list_pods(api, namespace, selector, fields)
-    if not pods:
-        where = "any namespace" if namespace == ALL_NAMESPACES else f"namespace {namespace!r}"
-        raise CollectError(
-            f"no pod in {where} matches {selector or fields or 'everything'!r}",
-            hint="`kubectl get pods --show-labels` shows what there is",
-            reason="missing",
-        )
-    return pods
+    async def _fetch(self, api: KubernetesApi) -> list[Pod]:
+        items, self._version = await api.list_all(self._path, self._query)
+        pods = [read_pod(each, self._namespace) for each in items]
+        return sorted(pods, key=lambda pod: (pod.namespace, pod.name))
+
+    async def later(self, api: KubernetesApi) -> AsyncIterator[Pod]:
+        """Give those that come after `existing`, and again when something of them changes; no end.
+
+        Where the API has forgotten what came, all that there are come once more.
+
+        Raises:
+            CollectError: The API refuses, or is away for long.
+        """
+        while True:
+            try:
+                async for raw in api.watch(self._path, self._query, self._version):
+                    yield read_pod(raw, self._namespace)
+            except RefusedError as error:
+                if error.status != EXPIRED:
+                    raise
+                await asyncio.sleep(_GLANCE_S)  # where it forgets at once, too
+                for pod in await self._fetch(api):
+                    yield pod
 
 
 def choose_containers(pod: Pod, wanted: str | None) -> list[Container]:

@@ -3,38 +3,45 @@
 Strategy: pods are read on threads of their own, each becoming an artefact while it is read. Whoever
 waits for them does nothing else, so that Ctrl-C and cancelled tasks reach somebody who can tell the
 others to stop; what had come by then is finished and kept. One pod that fails does not end the
-others.
+others. Where pods that a selector chooses are followed, those that come later are looked for
+meanwhile, and read as soon as they are there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import itertools
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from msgspec import Struct, structs
-
-from steno.collectors.collection import CANCELLED, LIMIT, Collection
+from steno.collectors.collection import CANCELLED, LIMIT, Collection, completeness
 from steno.collectors.kubernetes_access import find_access
 from steno.collectors.kubernetes_api import KubernetesApi
 from steno.collectors.kubernetes_logs import LogQuery
-from steno.collectors.kubernetes_pods import ALL_NAMESPACES, choose_containers, choose_pods
+from steno.collectors.kubernetes_pods import (
+    Selection,
+    choose_containers,
+    fetch_pod,
+)
 from steno.collectors.kubernetes_reading import IncompleteError, PodReading, Task
-from steno.collectors.windows import Moment, Window, parse_duration, resolve_window
+from steno.collectors.kubernetes_wanted import Wanted, end_of
+from steno.collectors.windows import resolve_window
 from steno.errors import CollectError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from steno.collectors.collection import Cancel, Progress
     from steno.collectors.kubernetes_pods import Pod
     from steno.recording.saving import Saved
     from steno.recording.session import Session
+
+_T = TypeVar("_T")
 
 SOURCE = "kubernetes"
 
@@ -45,72 +52,6 @@ MOST_FOLLOWED = 50
 """Pods that are followed, which are read all at once, each with a thread and a connection."""
 
 _GLANCE_S = 0.1
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """What is asked for; see `steno.collectors.kubernetes.collect_pod_logs`."""
-
-    pod: str | None = None
-    selector: str | None = None
-    field_selector: str | None = None
-    namespace: str | None = None
-    container: str | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    previous: bool = False
-    tail: int | None = None
-    follow: bool = False
-    duration: timedelta | float | str | None = None
-    join_multiline: bool = True
-    limit_lines: int | None = None
-    limit_bytes: int | None = None
-    timeout_s: float = 30.0
-    retries: int = 3
-    context: str | None = None
-
-    def check(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises:
-            CollectError: It makes none.
-        """
-        selected = self.selector is not None or self.field_selector is not None
-        numbers = {
-            "tail": self.tail, "limit_lines": self.limit_lines, "limit_bytes": self.limit_bytes
-        }  # fmt: skip
-        for wrong, why in (
-            (not self.pod and not selected, "name a pod, or give a selector"),
-            (self.pod is not None and selected, "give a pod or a selector, not both"),
-            # In an address they would be steps of the path, which no escape prevents.
-            ({self.pod, self.namespace} & {".", ".."}, "dots alone are no name"),
-            (
-                self.pod is not None and self.namespace == ALL_NAMESPACES,
-                "a pod is named within one namespace",
-            ),
-            (self.follow and self.previous, "a previous log has ended: it can't be followed"),
-            (self.duration is not None and not self.follow, "a duration is for following"),
-            (
-                not 0 < self.timeout_s < float("inf") or self.retries < 0,
-                "timeout_s must be more than nothing, retries at least nothing",
-            ),
-            *(
-                (value is not None and value < (name != "tail"), f"{name} is too small: {value}")
-                for name, value in numbers.items()
-            ),
-        ):
-            if wrong:
-                raise CollectError(why, reason="query")
-
-    def described(self, namespace: str) -> dict[str, Any]:
-        """Return what was asked for, as a program can ask for it again."""
-        given = structs.asdict(self)
-        for name in ("since", "until", "timeout_s", "retries", "context"):
-            del given[name]
-        default = structs.asdict(Wanted())
-        asked = {name: value for name, value in given.items() if value != default[name]}
-        if isinstance(self.duration, timedelta):
-            asked["duration"] = f"{self.duration.total_seconds():g}s"
-        return asked | {"namespace": namespace}
 
 
 class Work:
@@ -143,7 +84,7 @@ class Work:
         self._access = find_access(wanted.context, client=client)
         self._namespace = wanted.namespace or self._access.namespace
         self._window = resolve_window(now=now, since=wanted.since, until=wanted.until)
-        self._ends_at = _end(wanted, self._window, now)
+        self._ends_at = end_of(wanted, self._window, now)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._count = 0
@@ -170,40 +111,83 @@ class Work:
         return self._stop.is_set() or (self._cancel is not None and self._cancel.is_set())
 
     def _run(self) -> Collection:
+        wanted = self.wanted
+        selection = None
+        if wanted.pod is None:
+            selection = Selection(self._namespace, wanted.selector, wanted.field_selector)
         try:
-            pods = asyncio.run(self._until_stopped(self._choose()))
+            pods = asyncio.run(self._until(self._choose(selection), self._stopped))
         except _StoppedError:
             return self._collected([], cancelled=True)
         readings = self._begin_readings(pods)
-        followed = self.wanted.follow
-        with ThreadPoolExecutor(len(readings) if followed else PARALLEL) as pool:
-            parts = [
-                pool.submit(contextvars.copy_context().run, self._read, reading)
-                for reading in readings
-            ]
-        return self._collected([part.result() for part in parts], cancelled=self._stopped())
+        failure: CollectError | None = None
+        with ThreadPoolExecutor(MOST_FOLLOWED if wanted.follow else PARALLEL) as pool:
+            parts = [self._submit(pool, reading) for reading in readings]
+            if selection is not None and wanted.follow:
+                later = self._look_for_more(selection, pods, pool, parts)
+                try:
+                    asyncio.run(self._until(later, self._is_over))
+                except _StoppedError:
+                    pass
+                except CollectError as error:  # those that are there are followed on
+                    failure = error
+        return self._collected(
+            [part.result() for part in parts], failure, cancelled=self._stopped()
+        )
 
-    async def _choose(self) -> list[Pod]:
-        wanted = self.wanted
-        async with KubernetesApi(
-            self._access, timeout_s=wanted.timeout_s, retries=wanted.retries
-        ) as api:
-            return await choose_pods(
-                api,
-                pod=wanted.pod,
-                selector=wanted.selector,
-                fields=wanted.field_selector,
-                namespace=self._namespace,
-            )
+    async def _choose(self, selection: Selection | None) -> list[Pod]:
+        async with self._asking() as api:
+            if selection is not None:
+                return await selection.existing(api)
+            assert self.wanted.pod is not None
+            return [await fetch_pod(api, self._namespace, self.wanted.pod)]
 
-    async def _until_stopped(self, work: Coroutine[Any, Any, list[Pod]]) -> list[Pod]:
+    async def _look_for_more(
+        self,
+        selection: Selection,
+        pods: list[Pod],
+        pool: ThreadPoolExecutor,
+        parts: list[Future[_Part]],
+    ) -> None:
+        """Read each pod that comes after those that were there; goes on until it is stopped."""
+        known = {pod.uid for pod in pods}
+        task = self._task(tail=None)  # that was meant for what had been logged before
+        async with self._asking() as api:
+            async for pod in selection.later(api):
+                if pod.uid in known:
+                    continue
+                known.add(pod.uid)
+                with contextlib.suppress(CollectError):  # it has no such container
+                    chosen = choose_containers(pod, self.wanted.container)
+                    parts.append(self._submit(pool, PodReading(pod, chosen, task)))
+
+    def _asking(self) -> KubernetesApi:
+        return KubernetesApi(
+            self._access, timeout_s=self.wanted.timeout_s, retries=self.wanted.retries
+        )
+
+    async def _until(self, work: Coroutine[Any, Any, _T], is_over: Callable[[], bool]) -> _T:
+        """Do something for as long as it is not over.
+
+        Raises:
+            _StoppedError: It is over.
+        """
         future = asyncio.ensure_future(work)
         while not future.done():
             await asyncio.wait([future], timeout=_GLANCE_S)
-            if self._stopped() and not future.done():
+            if is_over() and not future.done():
                 future.cancel()
                 raise _StoppedError
         return future.result()
+
+    def _is_over(self) -> bool:
+        return self._stopped() or self._is_late()
+
+    def _is_late(self) -> bool:
+        return self._ends_at is not None and time.monotonic() >= self._ends_at
+
+    def _submit(self, pool: ThreadPoolExecutor, reading: PodReading) -> Future[_Part]:
+        return pool.submit(contextvars.copy_context().run, self._read, reading)
 
     def _begin_readings(self, pods: list[Pod]) -> list[PodReading]:
         wanted = self.wanted
@@ -213,19 +197,7 @@ class Work:
                 hint="narrow the selector",
                 reason="limit",
             )
-        query = LogQuery(
-            since=self._window.start,
-            until=self._window.end,
-            previous=wanted.previous,
-            tail=wanted.tail,
-            follow=wanted.follow,
-            limit_lines=wanted.limit_lines,
-            limit_bytes=wanted.limit_bytes,
-        )
-        task = Task(
-            self._access, query, wanted.join_multiline, wanted.timeout_s, wanted.retries,
-            self._ends_at, self._stopped, self._came,
-        )  # fmt: skip
+        task = self._task(tail=wanted.tail)
         chosen: list[PodReading] = []
         missing: CollectError | None = None
         for pod in pods:
@@ -237,6 +209,22 @@ class Work:
             raise missing
         return chosen
 
+    def _task(self, *, tail: int | None) -> Task:
+        wanted = self.wanted
+        query = LogQuery(
+            since=self._window.start,
+            until=self._window.end,
+            previous=wanted.previous,
+            tail=tail,
+            follow=wanted.follow,
+            limit_lines=wanted.limit_lines,
+            limit_bytes=wanted.limit_bytes,
+        )
+        return Task(
+            self._access, query, wanted.join_multiline, wanted.timeout_s, wanted.retries,
+            self._ends_at, self._stopped, self._came,
+        )  # fmt: skip
+
     def _came(self, count: int) -> None:
         with self._lock:
             self._count += count
@@ -247,6 +235,9 @@ class Work:
         """Read a pod, and save its entries as they come."""
         if self._stopped():
             reading.reason = CANCELLED
+            return _Part(reading)
+        if self._is_late():  # others had all the places until then
+            reading.reason = LIMIT
             return _Part(reading)
         entries = reading.entries()
         try:
@@ -273,7 +264,7 @@ class Work:
             namespace=reading.pod.namespace,
             container=self.wanted.container,
             time_range=self._window.time_range,
-            metadata={**self._facts(), "complete": True, **_facts_of(reading)},
+            metadata={**self._facts(), **completeness(None), **_facts_of(reading)},
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -282,8 +273,15 @@ class Work:
             "server": self._access.server,
         }
 
-    def _collected(self, parts: Sequence[_Part], *, cancelled: bool) -> Collection:
+    def _collected(
+        self, parts: Sequence[_Part], failure: CollectError | None = None, *, cancelled: bool
+    ) -> Collection:
         """Sum it up.
+
+        Args:
+            parts: What became of each pod.
+            failure: Why pods that came later could not be looked for.
+            cancelled: Somebody asked to stop.
 
         Raises:
             CollectError: Nothing came, because of an error.
@@ -292,6 +290,11 @@ class Work:
         count = sum(reading.count for reading in readings)
         failures = [each.failure for each in readings if each.failure is not None]
         reason = _reason_of(readings, failures, cancelled=cancelled)
+        warnings = [warning for each in readings for warning in _warnings_of(each)]
+        if failure is not None:
+            warnings.append(f"pods that came later were not looked for: {failure.message}")
+            reason = reason or f"error: {failure.message}"
+            failures.append(failure)
         saved = tuple(part.saved for part in parts if part.saved is not None)
         if count == 0 and not cancelled:
             if failures and not saved:
@@ -299,9 +302,12 @@ class Work:
             without = [error for each in readings for error in each.without_log]
             if without and len(without) == sum(len(each.containers) for each in readings):
                 raise without[0]
-        pods = [_facts_of(each) | {"pod": each.pod.name, "namespace": each.pod.namespace,
-                                   "count": each.count, "reason": each.reason}
-                for each in readings]  # fmt: skip
+        pods = [
+            {"pod": each.pod.name, "namespace": each.pod.namespace, "count": each.count}
+            | completeness(each.reason)
+            | _facts_of(each)
+            for each in readings
+        ]
         return Collection(
             source=SOURCE,
             query=self.wanted.described(self._namespace),
@@ -313,10 +319,9 @@ class Work:
             entries=[entry for part in parts for entry in part.entries],
             metadata={
                 **self._facts(),
-                "complete": reason is None,
-                "reason": reason,
+                **completeness(reason),
                 "pods": pods,
-                "warnings": [warning for each in readings for warning in _warnings_of(each)],
+                "warnings": warnings,
             },
         )
 
@@ -331,16 +336,6 @@ class _Part(NamedTuple):
 
 class _StoppedError(Exception):
     """Somebody asked to stop."""
-
-
-def _end(wanted: Wanted, window: Window, now: datetime) -> float | None:
-    """Tell when to stop following, by the clock that never goes back."""
-    ends: list[float] = []
-    if wanted.duration is not None:
-        ends.append(parse_duration(wanted.duration).total_seconds())
-    if wanted.follow and window.end is not None:
-        ends.append(max(0.0, (window.end - now).total_seconds()) + 1.0)  # for what is on its way
-    return time.monotonic() + min(ends) if ends else None
 
 
 def _gather(reading: PodReading, entries: Any) -> list[Any]:

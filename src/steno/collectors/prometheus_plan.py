@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from steno.collectors.decoding import MALFORMED, decode_json
 from steno.collectors.http import Ask
 from steno.collectors.windows import milliseconds
 from steno.errors import CollectError
@@ -187,7 +188,7 @@ class MetricsPlan:
                 key = tuple(sorted(series.metric.items()))
                 joined = self._series.setdefault(key, _Joined(series.metric))
                 self._samples += joined.take(series)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise _foreign(answer, error) from None
 
     def entries(self) -> list[Any]:
@@ -255,8 +256,8 @@ def _read(answer: Answer) -> _Reply:
         CollectError: It is an error, or none of Prometheus's answers.
     """
     try:
-        reply = _decode_reply(answer.body)
-    except msgspec.DecodeError as error:
+        reply = decode_json(answer.body, _decode_reply)
+    except MALFORMED as error:
         raise _foreign(answer, error) from None
     if reply.status == "success" and reply.data is not None:
         return reply
@@ -277,8 +278,8 @@ def _read(answer: Answer) -> _Reply:
 def _is_final(answer: Answer) -> bool:
     """Tell whether an answer is the server's word on the query: asking again changes nothing."""
     try:
-        reply = _decode_reply(answer.body)
-    except msgspec.DecodeError:
+        reply = decode_json(answer.body, _decode_reply)
+    except MALFORMED:
         return False
     return reply.status == "error" and reply.error_type in _REASONS
 

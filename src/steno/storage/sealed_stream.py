@@ -132,10 +132,10 @@ class OpenedStream(io.RawIOBase):
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        self._file = file  # first: what follows may raise, and the interpreter closes the rest
         header = parse_header(_read_exactly(file, HEADER_BYTES), FILE, name)
         self._open_chunk = AESGCM(header.derive_key(keys, name)).decrypt
         self._invalid = InvalidTag
-        self._file = file
         self._name = name
         self._length = header.chunk_bytes + TAG_BYTES
         self._at = HEADER_BYTES

@@ -173,6 +173,8 @@ def test_incomplete(prometheus, run, home):
     assert out.startswith("1 entry")
     assert "incomplete: error: Prometheus says execution: too much\\u001b[2J; this much was" in err
     assert "note: half\\u001b[2J" in err
+    shown = run("show", "latest", "--home", home)[1]
+    assert "incomplete: error: Prometheus says execution: too much\\u001b[2J" in shown
 
 
 def test_interrupted(prometheus, run, home):

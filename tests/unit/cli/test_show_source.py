@@ -37,7 +37,7 @@ def test_sealed(sealed, home, run, monkeypatch):
     monkeypatch.setenv("STENO_PASSWORD", "wrong")
     code, out, err = run("show", sealed, "--home", home)
     assert (code, out) == (1, "")
-    assert "is another one" in err
+    assert "was sealed with another one" in err
 
 
 def test_nothing_new_on_disk(sealed, home, run, monkeypatch):

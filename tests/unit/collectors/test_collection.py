@@ -2,7 +2,7 @@
 
 import pytest
 
-from steno.collectors.collection import Collection, CollectionInterrupted
+from steno.collectors.collection import LIMIT, Collection, CollectionInterrupted, completeness
 
 
 def test_defaults():
@@ -25,3 +25,9 @@ def test_interrupted():
         raise CollectionInterrupted(collection)
 
     assert caught.value.collection is collection
+
+
+def test_completeness():
+    """An artefact says of itself whether it is all, and why not, in the words of saving."""
+    assert completeness(None) == {"complete": True}
+    assert completeness(LIMIT) == {"complete": False, "incomplete": "limit"}

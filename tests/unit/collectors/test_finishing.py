@@ -123,7 +123,7 @@ def test_failed_in_the_middle(run, scripted, session):
     document = saved(collection)
     assert document["data"] == [0, 1, 2]
     assert document["metadata"]["complete"] is False
-    assert document["metadata"]["reason"] == "error: status 400"
+    assert document["metadata"]["incomplete"] == "error: status 400"
 
 
 def test_cancelled(run, scripted, session):
@@ -226,7 +226,7 @@ def test_cancelled_task(scripted, session):
     (path,) = session.data_dir.glob("metrics/*.json")
     document = json.loads(path.read_text())
     assert document["data"] == [0, 1, 2]
-    assert document["metadata"]["reason"] == CANCELLED
+    assert document["metadata"]["incomplete"] == CANCELLED
 
 
 def test_event_loop(scripted):

@@ -2,17 +2,26 @@
 
 import asyncio
 import gzip
+import random
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from steno.collectors import http
-from steno.collectors.http import Ask, Manner, Stopped, carry_out, carry_out_async
+from steno.collectors import retrying
+from steno.collectors.http import (
+    Ask,
+    Manner,
+    Stopped,
+    carry_out,
+    carry_out_async,
+    on_thread,
+)
 from steno.collectors.services import PROMETHEUS, Service
 from steno.errors import CollectError
 
@@ -20,7 +29,7 @@ from steno.errors import CollectError
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
     """Wait less between tries."""
-    monkeypatch.setattr(http, "_FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(retrying, "_FIRST_WAIT_S", 0.001)
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -99,13 +108,20 @@ def test_final_answers(ask, scripted):
 
 def test_retry_after(ask, scripted, monkeypatch):
     """The server says when to ask again, within bounds."""
-    monkeypatch.setattr(http, "_FIRST_WAIT_S", 1000)
+    monkeypatch.setattr(retrying, "_FIRST_WAIT_S", 1000)
     headers = {"retry-after": "0"}
     scripted.answer = lambda asked: (200, b"") if len(scripted.asked) > 1 else (429, b"", headers)
 
     assert ask(timeout_s=20).status == 200
-    assert http._seconds("Wed, 21 Oct 2026 07:28:00 GMT") is None
-    assert http._seconds(None) is None
+
+
+def test_random_numbers(ask, scripted):
+    """The numbers that the program draws are not disturbed: a seed gives what it always gives."""
+    scripted.answer = lambda asked: (200, b"") if len(scripted.asked) > 1 else (503, b"")
+    before = random.getstate()
+
+    assert ask().status == 200
+    assert random.getstate() == before
 
 
 def test_broken_connections(ask, scripted):
@@ -300,3 +316,39 @@ def test_missing_extra():
     )
 
     assert done.stdout == "pip install 'steno[collectors]'\n"
+
+
+def test_event_loop(scripted):
+    """With an event loop, answers are read on another thread: large ones would hold it up."""
+    scripted.answer = lambda asked: (200, b"")
+    threads = []
+
+    def questions():
+        for path in ("/a", "/b"):
+            yield Ask(path)
+            threads.append(threading.current_thread())
+
+    asyncio.run(carry_out_async(questions(), Service(PROMETHEUS, scripted.url), Manner()))
+
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+
+
+def test_on_thread():
+    """Who cancels what runs on a thread gets control back when it has ended."""
+    begun, ended = threading.Event(), []
+
+    def work():
+        begun.set()
+        time.sleep(0.2)
+        ended.append(True)
+
+    async def main():
+        task = asyncio.ensure_future(on_thread(work))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return list(ended)
+
+    assert asyncio.run(main()) == [True]

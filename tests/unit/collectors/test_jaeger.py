@@ -110,3 +110,27 @@ def test_both_forms():
         inspect.signature(collect_traces).parameters
         == inspect.signature(collect_traces_async).parameters
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"{", b"[" * 200_000, b'{"data":' + b"[" * 200_000,
+     b'{"data":[{"traceID":"1","spans":[{"tags":["\xff"]}]}]}'],
+)  # fmt: skip
+def test_garbage(scripted, body):
+    """What is no answer of Jaeger is an error that says so, whatever it is."""
+    scripted.answer = lambda asked: (200, body)
+
+    with pytest.raises(CollectError, match="no answer of Jaeger"):
+        collect_traces(service="a", url=scripted.url, retries=0)
+
+
+def test_printed_prettily(scripted, home):
+    """An answer over many lines becomes a document with one entry to a line, and one that is JSON."""
+    found = {"traceID": "1", "spans": [{"startTime": 1, "tags": [{"value": "a\nb"}]}]}
+    scripted.answer = lambda asked: (200, json.dumps({"data": [found]}, indent=2).encode())
+    with steno.open(home) as recorder:
+        session = recorder.session("s")
+        (saved,) = collect_traces(trace_id="1", url=scripted.url, session=session).saved
+
+    assert json.loads(saved.path.read_text())["data"] == [found]

@@ -19,7 +19,7 @@ def test_same_arguments():
 def test_all_documented():
     """Every argument is documented."""
     for name in inspect.signature(collect_pod_logs).parameters:
-        assert f"        {name}: " in collect_pod_logs.__doc__
+        assert f"    {name}: " in inspect.getdoc(collect_pod_logs)
 
 
 def test_refused():

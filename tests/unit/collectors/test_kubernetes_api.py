@@ -1,6 +1,7 @@
 """Asking an API server: what is sent, what is tried again, and what is said of failures."""
 
 import asyncio
+import gzip
 import ssl
 import threading
 import time
@@ -9,8 +10,10 @@ import pytest
 from tests.kube.double import Double, Fault
 from tests.kube.kubelet import Kubelet
 
+from steno.collectors import kubernetes_api
 from steno.collectors.kubernetes_access import find_access
-from steno.collectors.kubernetes_api import KubernetesApi, Patience, RefusedError
+from steno.collectors.kubernetes_api import KubernetesApi
+from steno.collectors.kubernetes_refusals import RefusedError
 from steno.errors import StenoError
 
 
@@ -168,16 +171,115 @@ def test_stream(double, ask):
     assert double.requests[-1][2] == {"follow": "true"}
 
 
-def test_patience():
-    """Patience ends after so many tries in a row, and begins anew when something went on."""
-    error = RefusedError("away", status=503, retry_after=0.0)
+def watch(ask, double, count, *, version="0", **options):
+    """Return the names of the first pods that a watch gives."""
 
-    async def main():
-        patience = Patience(1)
-        await patience.wait(error)
-        patience.renew()
-        await patience.wait(error)
-        with pytest.raises(RefusedError):
-            await patience.wait(error)
+    async def first(api):
+        names = []
+        async for raw in api.watch("api/v1/pods", {"labelSelector": "x"}, version):
+            names.append(raw["metadata"]["name"])
+            if len(names) == count:
+                return names
+        raise AssertionError
 
-    asyncio.run(main())
+    return ask(first, **options)
+
+
+def watches(double):
+    """Return the versions from which on it was watched."""
+    return [params["resourceVersion"] for _, _, params in double.requests if "watch" in params]
+
+
+def test_watch(double, ask):
+    """What was added and changed since a version comes; what was removed does not."""
+    for name in "abc":
+        double.add_pod(name, labels={"x": "1"})
+    double.set_state("b", "app", {"waiting": {}})
+    double.remove_pod("c")
+    double.add_pod("d", labels={"x": "1"})
+
+    assert watch(ask, double, 4, version="1") == ["b", "c", "b", "d"]
+    assert double.requests[0][2] == {
+        "labelSelector": "x", "watch": "true", "allowWatchBookmarks": "true",
+        "timeoutSeconds": "240", "resourceVersion": "1",
+    }  # fmt: skip
+
+
+def test_watch_goes_on(double, ask, monkeypatch):
+    """When a watch ends, the next begins where it ended; bookmarks count, too."""
+    monkeypatch.setattr(kubernetes_api, "_WATCH_S", 0.1)
+    monkeypatch.setattr(kubernetes_api, "_BETWEEN_WATCHES_S", 0.01)
+    double.add_pod("a", labels={"x": "1"})
+    double.add_pod("other")
+
+    def add():
+        while len(double.requests) < 3:
+            time.sleep(0.01)
+        double.add_pod("b", labels={"x": "1"})
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    names = watch(ask, double, 2)
+    thread.join()
+
+    assert names == ["a", "b"]
+    assert watches(double)[:2] == ["0", "2"]  # the other pod's change was never told of
+
+
+@pytest.mark.parametrize("after", [0, 1, 700])
+def test_watch_breaks(double, ask, after):
+    """A watch that breaks is taken up behind the last change that came whole."""
+    for name in "abc":
+        double.add_pod(name, labels={"x": "1"})
+    double.faults += [Fault("watch=true", 2, after=after), Fault("watch=true", status=503)]
+
+    assert watch(ask, double, 3, retries=3) == ["a", "b", "c"]
+    assert len(watches(double)) == 4
+
+
+def test_watch_expired(double, ask):
+    """Where the server has forgotten what was since then, that is told, and not tried again."""
+    double.add_pod("a", labels={"x": "1"})
+    double.forget()
+
+    with pytest.raises(RefusedError, match="too old resource version") as caught:
+        watch(ask, double, 1)
+
+    assert caught.value.status == kubernetes_api.EXPIRED
+    assert len(watches(double)) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>log in</html>\n", b"[]\n", b"{}\n", b'{"type": 3, "object": {}}\n', b"\xff\n",
+     b'{"type": "ADDED", "object": null}\n', b"[" * 100_000 + b"\n"],
+)  # fmt: skip
+def test_watch_garbage(double, ask, body):
+    """What is no event is an error, and not tried again."""
+    double.faults.append(Fault("watch=true", 9, status=200, body=body))
+
+    with pytest.raises(RefusedError, match="is no event"):
+        watch(ask, double, 1)
+
+
+@pytest.mark.parametrize("path", ["api/v1/pods/x", "watch"])
+def test_too_large(double, ask, monkeypatch, path):
+    """An answer that would fill the memory is given up, packed or not, a watch's event too."""
+    monkeypatch.setattr(kubernetes_api, "_LARGEST", 1_000_000)
+    packed = Fault("x", 9, status=200, headers={"Content-Encoding": "gzip"},
+                   body=gzip.compress(b"x" * 10_000_000))  # fmt: skip
+    double.faults.append(packed)
+
+    with pytest.raises(RefusedError, match="more than 1000000 bytes") as caught:
+        watch(ask, double, 1) if path == "watch" else ask(path)
+
+    assert caught.value.reason == "limit"
+    assert len(double.requests) == 1
+
+
+def test_deep(double, ask):
+    """JSON that nests without end is no answer."""
+    double.faults.append(Fault("x", 9, status=200, body=b"[" * 1_000_000))
+
+    with pytest.raises(RefusedError, match="no JSON object"):
+        ask("x")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.kube.double import Double, Fault
 
-from steno.collectors import kubernetes_api
+from steno.collectors import kubernetes_api, kubernetes_logs
 from steno.collectors.kubernetes_access import find_access
 from steno.collectors.kubernetes_api import KubernetesApi
 from steno.collectors.kubernetes_logs import ContainerLog, LogQuery, NoLogError
@@ -149,6 +149,49 @@ class _Replacing(Fault):
         self._times = value
         if hasattr(self, "_double"):
             self._double.pods["default", "web"]["metadata"]["uid"] = "another"
+
+
+def test_node_does_not_know_it_yet(double, read, monkeypatch):
+    """A pod that is followed and that its node does not know of yet is waited for, from its start."""
+    monkeypatch.setattr(kubernetes_logs, "_GLANCE_S", 0.02)
+    log = double.add_pod("web", restart="Never")["app"].write("one", "two", "three", at=AT)
+    double.set_state("web", "app", {"waiting": {"reason": "ContainerCreating"}})
+    double.faults += [
+        Fault("web/log", 2, status=404, message="the server could not find the requested resource"),
+        Fault("web/log", status=400, message='container "app" in pod "web" is not available'),
+    ]
+
+    def ending():
+        while len(double.paths("/log")) < 4:
+            time.sleep(0.02)
+        double.set_state("web", "app", {"terminated": {"exitCode": 0}})
+
+    thread = threading.Thread(target=ending)
+    thread.start()
+    _, messages = read(LogQuery(follow=True, tail=1), retries=0)
+    thread.join()
+
+    assert messages == ["one", "two", "three"]
+    assert log.ended
+    assert "tailLines" not in asked(double)
+
+
+def test_never_started(double, read, monkeypatch):
+    """A pod that is followed and vanishes before it has started has no log, and nothing is wrong."""
+    monkeypatch.setattr(kubernetes_logs, "_GLANCE_S", 0.02)
+    double.add_pod("web")["app"].waiting = "ImagePullBackOff"
+
+    def vanish():
+        while len(double.paths("/log")) < 3:
+            time.sleep(0.02)
+        double.remove_pod("web")
+
+    thread = threading.Thread(target=vanish)
+    thread.start()
+    _, messages = read(LogQuery(follow=True), retries=0)
+    thread.join()
+
+    assert messages == []
 
 
 def test_silent(double, read, monkeypatch):

@@ -1,8 +1,13 @@
 """What is taken from a pod as the API gives it."""
 
-import pytest
+import asyncio
 
-from steno.collectors.kubernetes_pods import choose_containers, read_pod
+import pytest
+from tests.kube.double import Double
+
+from steno.collectors.kubernetes_access import find_access
+from steno.collectors.kubernetes_api import KubernetesApi
+from steno.collectors.kubernetes_pods import Selection, choose_containers, read_pod
 from steno.errors import CollectError
 
 
@@ -77,3 +82,36 @@ def test_choose():
     with pytest.raises(CollectError) as caught:
         choose_containers(read, "x")
     assert caught.value.hint == "it has: app"
+
+
+def test_selection(tmp_path):
+    """Pods that are there are named at once, those that come later as they come."""
+    double = Double()
+    path = double.kubeconfig(tmp_path / "k")
+
+    async def main():
+        found = []
+        selection = Selection("default", "x", None)
+        access = find_access(environ={"KUBECONFIG": str(path)})
+        async with KubernetesApi(access, timeout_s=5.0, retries=0) as api:
+            found += [pod.name for pod in await selection.existing(api)]
+            double.add_pod("c", labels={"x": "1"})
+            async for pod in selection.later(api):
+                found.append(pod.name)
+                if pod.name == "c":  # the server forgets what comes next, and so all come again
+                    double.add_pod("d", labels={"x": "1"})
+                    double.forget()
+                    double.end_watches()
+                if pod.name == "d":
+                    return found
+        raise AssertionError
+
+    try:
+        for name in "ba":
+            double.add_pod(name, labels={"x": "1"})
+        found = asyncio.run(main())
+    finally:
+        double.stop()
+
+    assert found[:3] == ["a", "b", "c"]
+    assert set(found) == {"a", "b", "c", "d"}

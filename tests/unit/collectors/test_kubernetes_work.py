@@ -1,12 +1,11 @@
-"""What is asked for, what makes no sense, and how pods are summed up."""
-
-from datetime import timedelta
+"""Several pods at a time, and how they are summed up."""
 
 import pytest
 from tests.kube.double import Double, Fault
 
 from steno.collectors import kubernetes_work
-from steno.collectors.kubernetes_work import Wanted, Work
+from steno.collectors.kubernetes_wanted import Wanted
+from steno.collectors.kubernetes_work import Work
 from steno.errors import CollectError
 
 
@@ -23,41 +22,6 @@ def collect(**wanted):
     """Do it, and wait for it."""
     work = Work(Wanted(**wanted), session=None, progress=None, cancel=None, client=None)
     return work.begin().result(60)
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"pod": ""},
-        {"pod": ".."},
-        {"pod": "a", "namespace": ".."},
-        {"pod": "a", "selector": "b"},
-        {"pod": "a", "namespace": "*"},
-        {"pod": "a", "follow": True, "previous": True},
-        {"pod": "a", "duration": "1m"},
-        {"pod": "a", "timeout_s": 0},
-        {"pod": "a", "retries": -1},
-        {"pod": "a", "tail": -1},
-        {"pod": "a", "limit_lines": 0},
-        {"pod": "a", "limit_bytes": 0},
-    ],
-)
-def test_senseless(asked):
-    """What makes no sense is refused before anybody is asked."""
-    with pytest.raises(CollectError) as caught:
-        Wanted(**asked).check()
-
-    assert caught.value.reason == "query"
-
-
-def test_described():
-    """A query says what was asked for and nothing that goes without saying."""
-    wanted = Wanted(pod="a", follow=True, duration=timedelta(minutes=2), since="2h", retries=9)
-
-    assert wanted.described("n") == {
-        "pod": "a", "follow": True, "duration": "120s", "namespace": "n"
-    }  # fmt: skip
 
 
 def test_failures(double):

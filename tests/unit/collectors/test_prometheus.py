@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,3 +103,28 @@ def test_both_forms():
         inspect.signature(collect_metrics).parameters
         == inspect.signature(collect_metrics_async).parameters
     )
+
+
+def test_printed_prettily(scripted, home):
+    """An answer over many lines becomes a document with one entry to a line, and one that is JSON."""
+    pretty = json.dumps(one_series(SimpleNamespace(path="/api/v1/query"))[1], indent=2).encode()
+    scripted.answer = lambda asked: (200, pretty)
+    with steno.open(home) as recorder:
+        (saved,) = collect_metrics("up", url=scripted.url, session=recorder.session("s")).saved
+    text = saved.path.read_text()
+
+    assert json.loads(text)["data"] == [{"metric": {"job": "a"}, "value": [1, "1"]}]
+    assert '\n{"metric":{"job":"a"},"value":[1,"1"]}\n' in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"{", b"[" * 200_000, b'{"status":"success","data":' + b"[" * 200_000,
+     b'{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"\xff"]}]}}'],
+)  # fmt: skip
+def test_garbage(scripted, body):
+    """What is no answer of Prometheus is an error that says so, whatever it is."""
+    scripted.answer = lambda asked: (200, body)
+
+    with pytest.raises(CollectError, match="no answer of Prometheus"):
+        collect_metrics("up", url=scripted.url, retries=0)
