@@ -230,7 +230,9 @@ def test_too_deep_to_read(tmp_path):
     scratchpad = Scratchpad(IncidentFolder(tmp_path))
     scratchpad.write_section("A", 1)
     with open(scratchpad.path, "ab") as file:
-        file.write(b'{"section":"A","op":"write","at":"","value":' + b"[" * 100_000 + b"]" * 100_000)
+        file.write(
+            b'{"section":"A","op":"write","at":"","value":' + b"[" * 100_000 + b"]" * 100_000
+        )
         file.write(b"}\n")
 
     assert scratchpad.read_section("A") == 1
