@@ -35,7 +35,10 @@ class FilterCommand(click.Command):
             elif arg.startswith("--") or arg in flags:
                 options.append(arg)
                 if not flags.get(arg, True):
-                    options.extend(value for value in [next(rest, None)] if value is not None)
+                    value = next(rest, None)
+                    if value is None:  # click says so; what follows would pass for the value
+                        return super().parse_args(ctx, options)
+                    options.append(value)
             else:
                 words.append(arg)
         return super().parse_args(ctx, [*options, "--", *words])

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from steno.cli.options import index_places, read_config
-from steno.cli.output import print_damage, progress_line
+from steno.cli.output import clean, print_damage, progress_line
 from steno.query.filter.parsing import parse_filter
 from steno.query.finding import open_finder
 from steno.storage.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from steno.query.catching_up import CaughtUp
     from steno.query.filter.model import Filter
@@ -33,9 +34,7 @@ def read_filter(words: tuple[str, ...]) -> Filter:
 
 
 @contextlib.contextmanager
-def open_for(
-    home: str | None, config_path: str | None, tree: Filter
-) -> Iterator[tuple[Finder, Filter]]:
+def open_for(home: str | None, config_path: str | None, tree: Filter) -> Iterator[Finder]:
     """Open what a filter asks, and say on stderr what of it is missing.
 
     Raises:
@@ -46,11 +45,11 @@ def open_for(
     progress = progress_line("reading transcript")
     with open_finder(index, sessions, search, tree, progress=progress) as finder:
         if finder.caught_up is not None:
-            _tell(finder.caught_up)
-        yield finder, tree
+            _tell(finder.caught_up, sessions)
+        yield finder
 
 
-def _tell(caught_up: CaughtUp) -> None:
+def _tell(caught_up: CaughtUp, sessions: Path) -> None:
     for damage in caught_up.damage[:_SHOWN]:
         print_damage(damage)
     if len(caught_up.damage) > _SHOWN:
@@ -60,6 +59,10 @@ def _tell(caught_up: CaughtUp) -> None:
             f"steno: {caught_up.damaged} places in transcripts can't be read; what stood there is "
             "not found",
             err=True,
+        )
+    if not (caught_up.transcripts or caught_up.damage or caught_up.busy):
+        click.echo(
+            f"steno: no transcripts in {clean(sessions)}, from which words are known", err=True
         )
     if caught_up.busy:
         click.echo(

@@ -24,7 +24,8 @@ _REQUEST_HEADS = ("started", "session", "request", "state", "model", "in", "out"
 _SESSION_HEADS = (
     "started", "session", "key", "state", "requests", "model", "in", "out", "tools", "time",
 )  # fmt: skip
-_RIGHT = ("requests", "in", "out", "tools", "time")
+_COUNTS = ("requests", "in", "out", "tools")
+_RIGHT = (*_COUNTS, "time")
 
 
 @click.command("find", cls=FilterCommand)
@@ -64,7 +65,7 @@ def command(
       steno find --sessions 'kind:cron interrupted' --json
     """
     tree = read_filter(words)
-    with open_for(home, config_path, tree) as (finder, _):
+    with open_for(home, config_path, tree) as finder:
         ask = finder.find_sessions if of_sessions else finder.find_requests
         page: Page[RequestRow] | Page[FoundSession] = ask(
             tree, limit=limit, after=after, sort=sort, reverse=reverse
@@ -91,7 +92,11 @@ def _print(rows: Sequence[RequestRow | FoundSession], *, of_sessions: bool) -> N
         print_table(heads, cells, right=_RIGHT)
         return
     for row, values in zip(rows, cells, strict=True):
-        click.echo("  ".join(clean(value) for value in values if value not in (None, "")))
+        # Without columns, a figure says itself what it counts.
+        click.echo("  ".join(
+            f"{clean(value)} {head}" if head in _COUNTS else clean(value)
+            for head, value in zip(heads, values, strict=True) if value not in (None, "")
+        ))  # fmt: skip
         if row.snippet is not None:
             click.echo(f"    {row.snippet.part}: {_marked(row.snippet)}")
 

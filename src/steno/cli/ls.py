@@ -48,7 +48,7 @@ _RIGHT = ("requests", "in", "out", "tools", "time")
 @click.option("--kind", type=click.Choice(KINDS), help="Sessions of one kind of conversation.")
 @click.option("--user", help="Sessions of one user.")
 @click.option("--state", type=click.Choice(STATES), help="Sessions in one state.")
-@click.option("--since", metavar="WHEN", help="Begun since: 30m, 12h, 7d, 2026-11-20.")
+@click.option("--since", metavar="WHEN", help="Begun since: 30m, 7d, today, 2026-11-20.")
 @filter_argument
 def command(
     home: str | None,
@@ -135,8 +135,8 @@ def _find(
     ]
     since = [When("since", wanted.since.isoformat())] if wanted.since is not None else []
     tree = all_of([read_filter(words), *terms, *since])
-    with open_for(home, config_path, tree) as (finder, whole):
-        return [found.row for found in finder.find_sessions(whole, limit=limit).rows]
+    with open_for(home, config_path, tree) as finder:
+        return [found.row for found in finder.find_sessions(tree, limit=limit).rows]
 
 
 def _list_by_headers(

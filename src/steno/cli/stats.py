@@ -37,7 +37,7 @@ def _read_groups(
 @json_option
 @click.option("--by", metavar="GROUP,...", callback=_read_groups,
               help=f"One line for each: {', '.join(GROUPS)}, or several of them.")  # fmt: skip
-@click.option("--since", metavar="WHEN", help="Requests since: 30m, 12h, 7d, 2026-11-20.")
+@click.option("--since", metavar="WHEN", help="Requests since: 30m, 7d, today, 2026-11-20.")
 @filter_argument
 def command(
     home: str | None,
@@ -57,7 +57,8 @@ def command(
       steno stats --by day --json
     """
     begin = parse_since(since, datetime.now(UTC)) if since else None
-    with open_for(home, config_path, read_filter(words)) as (finder, tree):
+    tree = read_filter(words)
+    with open_for(home, config_path, tree) as finder:
         table = sum_up(finder.connection, by=by, since=begin, where=tree)
     if as_json:
         print_json(table.dicts())

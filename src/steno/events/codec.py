@@ -328,12 +328,15 @@ def decode_line(line: bytes, *, lossless: bool = True) -> Event | Header:
     entry: Event | Header
     try:
         entry = _decode_known(line)
+        # What an event does not know is skipped, whatever bytes it is: it may still be no text.
+        other = isinstance(entry, Header) or (lossless and encode_event(entry) != line)
+        raw = _decode_any(line) if other else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_unknown(line)
-    if isinstance(entry, Header):
-        return _decode_header(_decode_any(line))
-    if lossless and encode_event(entry) != line:
-        rest = _left_over(_decode_any(line), _plain(entry))
+    if raw is not None:
+        if isinstance(entry, Header):
+            return _decode_header(raw)
+        rest = _left_over(raw, _plain(entry))
         if rest is not msgspec.UNSET:
             entry = msgspec.structs.replace(entry, extra=rest)
     return entry

@@ -53,6 +53,7 @@ class CaughtUp(Struct):
         removed: Transcripts that are gone.
         damage: What could not be read this time.
         damaged: Places in all transcripts that could not be read, those of earlier times included.
+        transcripts: Transcripts that are known; where there is none, no text is ever found.
         busy: Another process was at it for longer than one can wait: the newest may be missing.
     """
 
@@ -61,6 +62,7 @@ class CaughtUp(Struct):
     removed: int = 0
     damage: list[Damage] = field(default_factory=list)
     damaged: int = 0
+    transcripts: int = 0
     busy: bool = False
 
 
@@ -71,21 +73,10 @@ _UNSEEN: _Looks = (0, 0, 0)
 
 
 class _Known(NamedTuple):
-    """What is known of a transcript."""
+    """How far a transcript was read, and by what it is known again."""
 
     id: int
     looks: _Looks
-    position: int
-    tail: bytes
-    damaged: int
-
-
-class _Reached(NamedTuple):
-    """Up to where a transcript was read, as its row has it."""
-
-    inode: int
-    size: int
-    changed: int
     position: int
     tail: bytes
     damaged: int
@@ -127,8 +118,8 @@ def catch_up(
         try:
             if alone:
                 _Update(connection, sessions, done, progress).run()
-            (done.damaged,) = connection.execute(
-                "SELECT COALESCE(SUM(damaged), 0) FROM transcripts"
+            done.damaged, done.transcripts = connection.execute(
+                "SELECT COALESCE(SUM(damaged), 0), COUNT(*) FROM transcripts"
             ).fetchone()
         except sqlite3.Error as error:
             raise QueryError(
@@ -183,7 +174,7 @@ class _Update:
         self._progress = progress
         self._batch: list[_New] = []
         self._characters = 0
-        self._reached: dict[int, _Reached] = {}
+        self._reached: dict[int, _Known] = {}
 
     def run(self) -> None:
         """Read what is new, and forget what is gone."""
@@ -203,9 +194,14 @@ class _Update:
             [(day, len(list_day(self._sessions, day))) for day in days] if self._progress else []
         )
         total, looked = sum(count for _, count in lists), 0
+        if not days:
+            self._tell_unreadable(self._sessions)
         for day in days:
             known = self._known(day)
-            for name in list_day(self._sessions, day):
+            names = list_day(self._sessions, day)
+            if not names:
+                self._tell_unreadable(self._sessions / day)
+            for name in names:
                 plain = clean_text(plain_name(name))
                 self._look(day, name, known.pop(plain, None))
                 looked += 1
@@ -213,6 +209,15 @@ class _Update:
                     self._progress(looked, total)
             self._forget_gone(day, known)
         self._store()
+
+    def _tell_unreadable(self, folder: Path) -> None:
+        """Tell of a folder that seems empty, if it only can't be read."""
+        try:
+            os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # a folder that is gone, or a file, holds no transcripts
+        except OSError as error:
+            self._done.damage.append(Damage(str(folder), 0, 0, str(error.strerror)))
 
     def _known(self, day: str) -> dict[str, _Known]:
         rows = self._connection.execute(
@@ -268,7 +273,8 @@ class _Update:
                     self._add(number, entry.offset, entry.event)
                 if self._characters > _BATCH_CHARACTERS or len(self._batch) > _BATCH_TEXTS:
                     # It counts as read, and its looks as known, only when it was read to its end.
-                    self._reached[number] = self._place(path, transcript.position, damaged, _UNSEEN)
+                    at = transcript.position
+                    self._reached[number] = _reach(path, _Known(number, _UNSEEN, at, b"", damaged))
                     self._store()
         except TranscriptError as error:
             failure = [Damage(str(path), transcript.position, 0, error.message)]
@@ -276,9 +282,9 @@ class _Update:
         found = [each for each in transcript.damage if each.reason != TORN or path.suffix == PACKED]
         self._done.damage += found + failure
         self._done.read += known is None or self._done.texts > before
-        self._reached[number] = self._place(
-            path, transcript.position, damaged + len(found), _UNSEEN if failure else looks
-        )
+        looks = _UNSEEN if failure else looks
+        reached = _Known(number, looks, transcript.position, b"", damaged + len(found))
+        self._reached[number] = _reach(path, reached)
 
     def _add(self, number: int, offset: int, event: Event) -> None:
         for part, text in texts_of(event):
@@ -295,14 +301,6 @@ class _Update:
             self._characters += len(text)
             self._done.texts += 1
 
-    def _place(self, path: Path, position: int, damaged: int, looks: _Looks) -> _Reached:
-        try:
-            with open_text(path) as file:
-                return _Reached(*looks, position, _tail(file, position), damaged)
-        except (OSError, TranscriptError):
-            # Gone in the meantime: the next time it is read anew, or forgotten.
-            return _Reached(*_UNSEEN, position, b"", damaged)
-
     def _store(self) -> None:
         """Store the batch, and up to where its transcripts were read."""
         if not self._reached:
@@ -312,7 +310,10 @@ class _Update:
             self._connection.executemany(
                 "UPDATE transcripts SET inode = ?, size = ?, changed = ?, position = ?, tail = ?, "
                 "damaged = ? WHERE id = ?",
-                [(*reached, number) for number, reached in self._reached.items()],
+                [
+                    (*known.looks, known.position, known.tail, known.damaged, known.id)
+                    for known in self._reached.values()
+                ],
             )
         self._batch.clear()
         self._reached.clear()
@@ -365,6 +366,16 @@ class _Update:
                 with transaction(self._connection):
                     forget(self._connection, each.id)
                 self._done.removed += 1
+
+
+def _reach(path: Path, known: _Known) -> _Known:
+    """Add the bytes by which a transcript is known again."""
+    try:
+        with open_text(path) as file:
+            return known._replace(tail=_tail(file, known.position))
+    except (OSError, TranscriptError):
+        # Gone in the meantime: the next time it is read anew, or forgotten.
+        return known._replace(looks=_UNSEEN)
 
 
 def _tail(file: BinaryIO, position: int) -> bytes:

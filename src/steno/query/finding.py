@@ -314,8 +314,8 @@ def open_finder(
         QueryError: Something can't be opened, or not be brought up to date.
         SchemaVersionError: A newer steno, or another program, has made the index.
     """
-    hasten(index)
     with open_index(index, sessions, progress=progress) as connection:
+        hasten(index)  # not before it is known to be one that this steno may write to
         caught_up = None
         if asks_for_text(tree):
             from steno.query.catching_up import catch_up  # only who looks for text waits for it

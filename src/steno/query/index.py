@@ -135,10 +135,13 @@ def attach(connection: sqlite3.Connection, path: Path, name: str) -> None:
     """
     connection.set_authorizer(None)
     try:
-        with explain_errors():
-            uri = f"{path.absolute().as_uri()}?mode=ro"
-            connection.execute(f"ATTACH ? AS {name}", (uri,))
-            connection.execute(f"PRAGMA {name}.mmap_size = {_MAPPED}")
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection.execute(f"ATTACH ? AS {name}", (uri,))
+        connection.execute(f"PRAGMA {name}.mmap_size = {_MAPPED}")
+    except sqlite3.Error as error:
+        raise QueryError(
+            f"cannot read {path}: {error}", hint="was it deleted at this moment? Try again"
+        ) from error
     finally:
         connection.set_authorizer(_authorize)
 

@@ -8,10 +8,9 @@ grammar, and who is alive) it narrows down, and Python decides.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -174,7 +173,7 @@ def make_is_running(
 def read_row(
     values: tuple[Any, ...], is_running: Callable[[str, str | None, int], bool]
 ) -> SessionRow:
-    """Make a row of the values of `SESSIONSESSION_COLUMNS`."""
+    """Make a row of the values of `SESSION_COLUMNS`."""
     return _row(values, _state(values, is_running))
 
 
@@ -287,23 +286,15 @@ def rfc3339(text: str | None) -> str | None:
     return f"{text.replace(' ', 'T')}Z" if text else None
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
 def parse_since(text: str, now: datetime) -> datetime:
-    """Read a time such as ``7d``, ``12h``, ``2026-11-20`` or ``2026-11-20T12:00:00Z``.
+    """Read a time as filters do: ``7d``, ``yesterday``, ``2026-11-20``, ``2026-11-20T12:00:00Z``.
 
     Raises:
         QueryError: It is none of these.
     """
-    if text[-1:] in _UNITS and text[:-1].isdecimal():
-        with contextlib.suppress(ValueError, OverflowError, OSError):  # before the first year
-            return datetime.fromtimestamp(now.timestamp() - int(text[:-1]) * _UNITS[text[-1]], UTC)
+    from steno.query.filter.amounts import read_time  # most lists are not asked for a time
+
     try:
-        stamp = datetime.fromisoformat(text)
-    except ValueError:
-        raise QueryError(
-            f"{text!r} is no time",
-            hint="allowed: 30m, 12h, 7d, 2w, 2026-11-20, 2026-11-20T12:00:00Z",
-        ) from None
-    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+        return read_time(text, now)[0]
+    except ValueError as error:
+        raise QueryError(f"{text!r} is no time", hint=f"allowed: {error}") from None

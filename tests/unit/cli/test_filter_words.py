@@ -31,6 +31,15 @@ def test_told_apart(args, words, limit, flag):
     assert got == {"words": tuple(words), "limit": limit, "flag": flag}
 
 
+@pytest.mark.parametrize("option", ["--limit", "--after"])
+def test_an_option_without_its_value(option):
+    """An option at the end that lacks its value is an error, and takes nothing else for it."""
+    options = [click.Option(["--limit"], type=int), click.Option(["--after"])]
+    command = FilterCommand("x", params=[*options, click.Argument(["words"], nargs=-1)])
+    with pytest.raises(click.BadOptionUsage, match="requires an argument"):
+        command.main(["a", option], standalone_mode=False)
+
+
 def test_unknown_options_are_refused():
     """A long option that the command does not have is an error, and no word."""
     command = FilterCommand("x", params=[click.Argument(["words"], nargs=-1)])

@@ -21,9 +21,18 @@ def test_what_is_missing_is_said(recorded, capsys):
     path.write_bytes(path.read_bytes() + b"\x1b[2J no json\n")
     tree = parse_filter("well")
     for expected in ("damage: ", "1 places in transcripts can't be read"):
-        with open_for(str(recorded), None, tree) as (finder, _):
+        with open_for(str(recorded), None, tree) as finder:
             assert len(finder.find_requests(tree).rows) == 1
         assert expected in capsys.readouterr().err
+
+
+def test_no_transcripts_is_said(tmp_path, capsys):
+    """Where transcripts are not written, it is said why no words are found."""
+    tree = parse_filter("well")
+    with open_for(str(tmp_path), None, tree) as finder:
+        assert finder.find_requests(tree).rows == []
+
+    assert f"no transcripts in {tmp_path / 'sessions'}" in capsys.readouterr().err
 
 
 def test_lag_is_said(recorded, capsys, monkeypatch):

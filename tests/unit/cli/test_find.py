@@ -31,6 +31,7 @@ def test_snippets(recorded, run):
     _, out, _ = run("find", "--home", recorded, "alert")
 
     assert "reply: <script>alert(1)</script>" in out
+    assert "  0 tools  " in out
     assert "\x1b" not in out
 
 

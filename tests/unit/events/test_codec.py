@@ -402,6 +402,30 @@ def test_no_object(line):
         decode_line(line)
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"session","version":3,"id":"s","timestamp":"2026-11-20T12:00:00Z","of":"later"}',
+        (
+            b'{"type":"log_recorded","session_id":"s","request_id":"r","of":{"later":"x"},'
+            b'"timestamp":"2026-11-20T12:00:00Z","level":"INFO","logger":"l","message":"m"}'
+        ),
+    ],
+    ids=["header", "event"],
+)
+def test_a_byte_that_is_no_text(line, lossless):
+    """Wherever in a line a byte is none of UTF-8, in what is not known too, it is said or passed."""
+    assert decode_line(line, lossless=lossless).session_id == "s"
+    failed = 0
+    for at in range(len(line)):
+        try:
+            decode_line(line[:at] + b"\xf1" + line[at + 1 :], lossless=lossless)
+        except TranscriptError as error:
+            failed += "not a JSON object" in error.message
+    assert failed > len(line) // 2
+
+
 @given(st.binary())
 def test_any_bytes(data):
     """Any bytes are an entry or a `TranscriptError`, and nothing else."""

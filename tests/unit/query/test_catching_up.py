@@ -150,6 +150,35 @@ def test_unreadable_is_tried_again(home):
     assert found(home, "first") == ["a"]
 
 
+def test_a_day_that_cannot_be_listed(home):
+    """A day's folder that can't be read is told each time, and nothing of it is forgotten."""
+    say(home, "a", "first")
+    update(home)
+    (day,) = home.glob("sessions/2*")
+    kept = day.rename(home / "kept")
+    day.symlink_to(day.name)  # a circle, which not even root can read
+    for _ in range(2):
+        assert [each.path for each in update(home).damage] == [str(day)]
+    day.unlink()
+    kept.rename(day)
+
+    assert update(home).damage == []
+    assert found(home, "first") == ["a"]
+
+
+def test_folders_that_cannot_be_listed(home):
+    """A folder of transcripts that can't be read is told; a file among the days is no damage."""
+    folder = home / "sessions"
+    folder.mkdir(parents=True)
+    (folder / "2026-01-01").write_text("")
+    assert update(home).damage == []
+    (folder / "2026-01-01").unlink()
+    folder.rmdir()
+    folder.symlink_to("sessions")
+
+    assert [each.path for each in update(home).damage] == [str(folder)]
+
+
 def test_a_disk_that_is_not_there(home):
     """Where the folder is missing nothing is forgotten."""
     say(home, "a", "first")

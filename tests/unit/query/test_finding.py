@@ -7,9 +7,11 @@ import pytest
 
 import steno
 from steno.errors import QueryError
+from steno.query.catching_up import catch_up
 from steno.query.filter.parsing import parse_filter
 from steno.query.finding import Finder, asks_for_text, open_finder
 from steno.query.index import open_index
+from steno.storage.derived import remove_database
 
 
 def places(home):
@@ -134,6 +136,24 @@ def test_no_text_costs_no_database(recorded):
     find(recorded, "failed")
 
     assert not (recorded / "search.db").exists()
+
+
+def test_words_deleted_at_this_moment(recorded, monkeypatch):
+    """Where the words go between being brought up to date and being read, the error says so."""
+    tree = parse_filter("how")
+
+    def catch_up_and_lose(*args, **options):
+        done = catch_up(*args, **options)
+        remove_database(recorded / "search.db")
+        return done
+
+    monkeypatch.setattr("steno.query.catching_up.catch_up", catch_up_and_lose)
+    with (
+        pytest.raises(QueryError, match=r"search\.db") as caught,
+        open_finder(*places(recorded), tree),
+    ):
+        pass
+    assert "Try again" in caught.value.hint
 
 
 def test_a_damaged_database_of_words(recorded):

@@ -1,12 +1,18 @@
 """Indexes that only finding needs are made when somebody finds among many."""
 
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+
+import pytest
 
 import steno
 from steno import notices
-from steno.query.hastening import hasten
-from steno.writers.schema import FINDING_INDEXES
+from steno.errors import SchemaVersionError
+from steno.query.finding import open_finder
+from steno.query.hastening import MANY, hasten
+from steno.writers.schema import FINDING_INDEXES, SCHEMA_VERSION
 
 
 def names_in(path):
@@ -28,6 +34,7 @@ def test_many(recorded, capsys):
     index = recorded / "sessions.db"
     with steno.open(recorded) as recorder:
         hasten(index, many=1)
+        notices.reset()
         hasten(index, many=1)
         with recorder.session("later") as session, session.request(model="m"):
             pass
@@ -37,6 +44,35 @@ def test_many(recorded, capsys):
     assert names_in(index) == FINDING_INDEXES.keys()
     assert capsys.readouterr().err.count("preparing") == 1
     assert stats.failed == 0
+
+
+def test_an_index_of_a_newer_steno(recorded):
+    """What this steno may not read, it does not write to either."""
+    index = recorded / "sessions.db"
+    with closing(sqlite3.connect(index)) as connection, connection:
+        connection.execute("UPDATE session_stats SET id = ? WHERE request_id = "
+                           "(SELECT MAX(request_id) FROM session_stats)", (MANY,))  # fmt: skip
+        connection.execute("UPDATE schema_version SET version = 99")
+    places = (index, recorded / "sessions", recorded / "search.db")
+    with pytest.raises(SchemaVersionError), open_finder(*places):
+        pass
+    assert names_in(index) == set()
+    with closing(sqlite3.connect(index)) as connection, connection:
+        connection.execute("UPDATE schema_version SET version = ?", (SCHEMA_VERSION,))
+    with open_finder(*places):
+        pass
+
+    assert names_in(index) == FINDING_INDEXES.keys()
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_older_indexes(version, tmp_path):
+    """An index that an older steno made has what the indexes are on."""
+    index = tmp_path / "sessions.db"
+    shutil.copyfile(Path(__file__).parents[2] / "data" / version / "sessions.db", index)
+    hasten(index, many=1)
+
+    assert names_in(index) == FINDING_INDEXES.keys()
 
 
 def test_no_index(tmp_path):

@@ -67,6 +67,7 @@ def test_unknown_state(recorded):
     ("text", "ago"),
     [("30m", timedelta(minutes=30)), ("12h", timedelta(hours=12)), ("7d", timedelta(days=7)),
      ("2w", timedelta(weeks=2)), ("2026-11-20", timedelta(hours=12)),
+     ("yesterday", timedelta(hours=36)),
      ("2026-11-20T13:00:00+02:00", timedelta(hours=1))],
 )  # fmt: skip
 def test_parse_since(text, ago):
@@ -74,7 +75,7 @@ def test_parse_since(text, ago):
     assert parse_since(text, NOW) == NOW - ago
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "7x", "-5d", "d"])
+@pytest.mark.parametrize("text", ["", "tomorrow", "7x", "-5d", "d", "\u0667d"])
 def test_parse_nonsense(text):
     """What is no time is an error that says what is allowed."""
     with pytest.raises(QueryError):

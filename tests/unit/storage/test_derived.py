@@ -20,6 +20,17 @@ def test_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_damaged_ones(tmp_path):
+    """What was moved aside from its place goes too, and nothing else does."""
+    for name in ("search.db", "search.db.damaged-1", "search.db.damaged-1-wal", "search.db.lock",
+                 "sessions.db.damaged-1"):  # fmt: skip
+        (tmp_path / name).write_text("words")
+    remove_database(tmp_path / "search.db")
+
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["search.db.lock", "sessions.db.damaged-1"]
+
+
 def test_none(tmp_path):
     """Where there is none, nothing happens."""
     remove_database(tmp_path / "search.db")
