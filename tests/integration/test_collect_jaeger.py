@@ -393,7 +393,7 @@ def test_at_once(jaeger, home):
 def test_command(jaeger, run, home):
     """From the command line: a new session in the home, with the traces in it."""
     code, out, err = run(
-        "collect", "jaeger", "--service", "payments", "--tag", "error=true", "--since", "20m",
+        "collect", "jaeger", "--service", "payments", "--tag", "error=true", "--since", "12h",
         "--url", jaeger.url, "--home", home, "--json",
     )  # fmt: skip
 

@@ -4,13 +4,14 @@ import io
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.errors import SealError, WrongPasswordError
 from steno.storage.sealed_header import HEADER_BYTES
 from steno.storage.sealed_keys import KdfRecord, SealKeys
-from steno.storage.sealed_log import SealedLog
+from steno.storage.sealed_log import TORN, SealedLog
 from steno.storage.sealed_stream import OpenedStream, SealingStream
 
 CHEAP = {"memory_kib": 64, "iterations": 1, "lanes": 1}
@@ -171,6 +172,27 @@ def test_any_cut_of_a_log(tmp_path_factory, texts, size, later):
     assert found == whole + later
     assert len(damage) <= 1
     assert all("torn" in each.reason for each in damage)
+
+
+@pytest.mark.parametrize("chance", ["mark", "filler"])
+def test_an_unfinished_frame_takes_nothing_along(tmp_path, chance):
+    """What an unfinished frame lacks may be the very byte that is written next: both stay apart."""
+    for _ in range(20_000):
+        path, _ = make_log(tmp_path, [b"first", b"unfinished"])
+        log = SealedLog(path, KEYS)
+        assert list(log.read()) == [b"first", b"unfinished"]
+        if path.read_bytes()[-1] == (log._mark[0] if chance == "mark" else 0):
+            break
+    else:
+        pytest.fail("no such byte came up")
+    os.truncate(path, path.stat().st_size - 1)
+    log = SealedLog(path, KEYS)
+    log.append(b"next")
+    log.close()
+
+    found, damage = read_log(path)
+    assert found == [b"first", b"next"]
+    assert [each.reason for each in damage] == [TORN]
 
 
 @settings(max_examples=100, deadline=None)

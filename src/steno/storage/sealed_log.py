@@ -4,9 +4,9 @@ Strategy: a frame's head is in clear and bound to its contents: a mark that only
 length, its number, the tag of the frame before it, how many bytes of an unfinished frame lie before
 it, and a random nonce. Who appends does so under an exclusive lock (``flock``), behind everything
 that it has read and found to be well; so two processes may append to one log. A frame that a killed
-process did not finish stays where it is, and the next one says how long it is: such a gap is told
-from one that somebody made. Numbers and tags show frames that are missing, repeated or exchanged.
-What follows a damaged frame is found by its mark, and read.
+process did not finish stays where it is, and the next one, behind a filler, says how long it is:
+such a gap is told from one that somebody made. Numbers and tags show frames that are missing,
+repeated or exchanged. What follows a damaged frame is found by its mark, and read.
 
 A log that was cut off between two frames looks like an earlier state of itself; `LogEnd`, kept
 somewhere else, tells it: of who knows how far a log had come, `SealedLog.expect` is told.
@@ -41,6 +41,8 @@ _NONCE_BYTES = 12
 _HEAD = struct.Struct(f">{_MARK_BYTES}sIQ{TAG_BYTES}sQ{_NONCE_BYTES}s")
 _MAX_FRAME = 1 << 30
 _SEARCH = 1024 * 1024
+_FILLER_BYTES = TAG_BYTES
+"""Bytes between an unfinished frame and the next one; see `SealedLog._separate`."""
 
 TORN = "torn: its writer did not finish it"
 """The reason of damage that a killed process leaves, or of a frame that is being written."""
@@ -172,12 +174,45 @@ class SealedLog:
             if not data and not is_first:
                 return 0
             torn = max(0, size - place.end)
-            frame, tag = self._make_frame(place, first + data if is_first else data, torn)
-            self._write(fd, size, began + frame)
-            self._stand(_Place(size + len(began) + len(frame), place.frames + 1, tag))
+            ahead = self._separate(fd, place.end, size) if torn else began
+            skipped = torn + len(ahead) if torn else 0
+            frame, tag = self._make_frame(place, first + data if is_first else data, skipped)
+            self._write(fd, size, ahead + frame)
+            self._stand(_Place(size + len(ahead) + len(frame), place.frames + 1, tag))
         finally:
             fcntl.flock(fd, fcntl.LOCK_UN)
         return torn
+
+    def _separate(self, fd: int, at: int, size: int) -> bytes:
+        """Make what goes between an unfinished frame and the next one.
+
+        The first bytes of the next one may be just those that the unfinished one lacks: it would
+        open after all, and take the head of the next one along.
+        """
+        starts = []
+        while at < size:
+            starts.append(at)
+            at = self._search(fd, at + 1, size)
+        filler = bytes(_FILLER_BYTES)
+        while any(self._would_open(fd, start, size, filler) for start in starts):
+            filler = os.urandom(_FILLER_BYTES)
+        return filler
+
+    def _would_open(self, fd: int, at: int, size: int, filler: bytes) -> bool:
+        """Tell whether a filler would complete the frame at a byte."""
+        head = os.pread(fd, _HEAD.size, at)
+        if len(head) < _HEAD.size:
+            return False
+        mark, length, _, _, _, nonce = _HEAD.unpack(head)
+        missing = at + _HEAD.size + length - size
+        if mark != self._mark or not 0 < missing <= len(filler):
+            return False
+        sealed = os.pread(fd, length - missing, at + _HEAD.size) + filler[:missing]
+        try:
+            self._aead.decrypt(nonce, sealed, head)
+        except (self._invalid, ValueError):
+            return False
+        return True
 
     def _lose_place(self) -> None:
         """Begin anew: somebody has cut the log off, or put another file in its place."""
@@ -304,7 +339,8 @@ class SealedLog:
             if gap:
                 reason = "bytes that are no frame were put in between"
                 if gap == skipped:
-                    reason = self._name_gap(fd, last.end, at)
+                    gap -= _FILLER_BYTES
+                    reason = self._name_gap(fd, last.end, last.end + gap)
                 self.damage.append(LogDamage(last.end, gap, reason))
             return
         if gap:
