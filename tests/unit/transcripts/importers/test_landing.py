@@ -5,6 +5,7 @@ import resource
 import sqlite3
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -175,7 +176,9 @@ def test_without_index(tmp_path):
 def test_index_that_refuses(tmp_path, monkeypatch):
     """An index that refuses is waited for once, not for each piece; then transcripts lead on."""
     rests = []
-    monkeypatch.setattr("steno.transcripts.importers.landing.time.sleep", rests.append)
+    # The module's own: other threads have the clock of all.
+    clock = SimpleNamespace(sleep=rests.append)
+    monkeypatch.setattr("steno.transcripts.importers.landing.time", clock)
     landing = Landing(tmp_path / "sessions", tmp_path / "no-folder" / "sessions.db")
     (tmp_path / "no-folder").write_text("a file")
     for number in (1, 2):
